@@ -1,0 +1,255 @@
+// Which URIs are the handler's: what it claims, what it leaves to others, and the
+// places where httpd takes SetHandler.
+
+#include <algorithm>
+
+#include "httpd.h"
+
+namespace hello {
+namespace {
+
+constexpr const char* all_of_it = R"(
+    <Location "/">
+        SetHandler hello
+        Require all granted
+    </Location>)";
+
+class Claim : public HttpdTest {
+  protected:
+    void expect_greeting(const std::string& path)
+    {
+        const Response response = get(path);
+        EXPECT_EQ(response.status, 200) << path << response;
+        EXPECT_EQ(response.body, "Hello World!") << path;
+        EXPECT_EQ(response.header("content-type"), "text/html; charset=utf-8") << path;
+        EXPECT_EQ(response.header("content-encoding"), std::nullopt) << path;
+        EXPECT_EQ(response.header("content-language"), std::nullopt) << path;
+    }
+};
+
+TEST_F(Claim, NeedsNoDocumentRoot)
+{
+    start(all_of_it);
+    expect_greeting("/");
+    expect_greeting("/no/such/place");
+}
+
+TEST_F(Claim, WhatLiesUnderDocumentRootDoesNotMatter)
+{
+    for (const char* const name : {"index.html", "x/index.html", "hello.gz", "a.en.html",
+                                   "page.html", "list/a.html", ".htaccess"}) {
+        write("htdocs/" + std::string(name), "the file, not the handler");
+    }
+    start(std::string(all_of_it) + R"(
+        DocumentRoot "${ROOT}/htdocs"
+        DirectoryIndex index.html
+        FallbackResource /page.html
+        AddEncoding x-gzip .gz
+        AddLanguage en .en
+        DefaultLanguage de
+        AddType image/png .html
+        AddHandler default-handler .html
+        <Directory "${ROOT}/htdocs">
+            Options Indexes MultiViews
+            AllowOverride All
+            Require all granted
+        </Directory>)");
+    for (const char* const path :
+         {"/", "/index.html", "/x", "/x/", "/hello.gz", "/a.en.html", "/a", "/page.html",
+          "/page.html/info", "/page", "/list/", "/.htaccess"}) {
+        expect_greeting(path);
+    }
+}
+
+TEST_F(Claim, HoldsForLocationMatchToo)
+{
+    write("htdocs/index.html", "the file");
+    start(R"(
+        DocumentRoot "${ROOT}/htdocs"
+        DirectoryIndex index.html
+        <LocationMatch "^/$">
+            SetHandler hello
+            Require all granted
+        </LocationMatch>)");
+    expect_greeting("/");
+}
+
+TEST_F(Claim, TakesAUriThatIsNoFileName)
+{
+    start("LimitRequestLine 20000" + std::string(all_of_it));
+    expect_greeting("/" + std::string(9000, 'x'));
+    expect_greeting("/%FF%01%20%25");
+}
+
+TEST_F(Claim, LeavesEveryOtherLocationAlone)
+{
+    write("htdocs/index.html", "the file");
+    write("htdocs/hello.html", "the file");
+    start(R"(
+        DocumentRoot "${ROOT}/htdocs"
+        DirectoryIndex index.html
+        <Directory "${ROOT}/htdocs">
+            Require all granted
+        </Directory>
+        <Location "/hello">
+            SetHandler hello
+            Require all granted
+        </Location>
+        <Location "/hello/not">
+            SetHandler none
+        </Location>)");
+    EXPECT_EQ(get("/").body, "the file");
+    EXPECT_EQ(get("/hello.html").body, "the file");
+    EXPECT_EQ(get("/hello/not").status, 404);
+    expect_greeting("/hello");
+    expect_greeting("/hello/");
+}
+
+// ---------------------------------------------------------------------------
+// After the others had their say
+
+TEST_F(Claim, ARedirectWins)
+{
+    start(std::string(all_of_it) + R"(
+        Redirect permanent /alias https://localhost/
+        RewriteEngine on
+        RewriteRule ^/rewrite$ https://localhost/ [R=308,L]
+        RewriteRule ^/gone$ - [G]
+        RewriteRule ^/forbidden$ - [F])");
+    EXPECT_EQ(get("/alias").status, 301);
+    EXPECT_EQ(get("/rewrite").status, 308);
+    EXPECT_EQ(get("/rewrite").header("location"), "https://localhost/");
+    EXPECT_EQ(get("/gone").status, 410);
+    EXPECT_EQ(get("/forbidden").status, 403);
+    expect_greeting("/");
+}
+
+TEST_F(Claim, AnAliasMapsToAFileAndTheHandlerStillAnswers)
+{
+    write("elsewhere/file.html", "the file");
+    start(std::string(all_of_it) + R"(
+        Alias /alias "${ROOT}/elsewhere")");
+    expect_greeting("/alias/file.html");
+}
+
+TEST_F(Claim, AProxyWinsUnlessItIsToldNotTo)
+{
+    start(R"(
+        <VirtualHost *:${HTTP_PORT}>
+            ProxyPass /healthz !
+            ProxyPass / http://127.0.0.1:${HTTPS_PORT}/ disablereuse=on
+            <Location "/">
+                SetHandler hello
+                Require all granted
+            </Location>
+        </VirtualHost>
+        <VirtualHost *:${HTTPS_PORT}>
+            Header set X-Backend yes
+            <Location "/">
+                SetHandler hello
+                Require all granted
+            </Location>
+        </VirtualHost>)");
+    expect_greeting("/healthz");
+    EXPECT_EQ(get("/healthz").header("x-backend"), std::nullopt);
+    expect_greeting("/else");
+    EXPECT_EQ(get("/else").header("x-backend"), "yes");
+}
+
+TEST_F(Claim, FollowsARewrittenUri)
+{
+    write("htdocs/page.html", "the file");
+    write("htdocs/new", "the file");
+    start(R"(
+        DocumentRoot "${ROOT}/htdocs"
+        <Directory "${ROOT}/htdocs">
+            Require all granted
+        </Directory>
+        RewriteEngine on
+        RewriteRule ^/old$ /new [PT]
+        RewriteRule ^/from$ /page.html [PT]
+        RewriteRule ^/closed$ /private [PT]
+        <LocationMatch "^/(new|from|private|inside)$">
+            SetHandler hello
+            Require all granted
+        </LocationMatch>
+        <Location "/private">
+            Require all denied
+        </Location>)");
+    expect_log("AH01630");
+    expect_greeting("/old");
+    EXPECT_EQ(get("/from").body, "the file");
+    EXPECT_EQ(get("/closed").status, 403);
+    expect_greeting("/inside");
+}
+
+// ---------------------------------------------------------------------------
+// Where SetHandler may stand
+
+TEST_F(Claim, WorksWhereverHttpdTakesSetHandler)
+{
+    const struct {
+        const char* where;
+        const char* configuration;
+        const char* path;
+    } cases[] = {
+        {"server", "SetHandler hello", "/any"},
+        {"virtual host", "<VirtualHost *:${HTTP_PORT}>\nSetHandler hello\n</VirtualHost>", "/any"},
+        {"location", "<Location /a>\nSetHandler hello\n</Location>", "/a"},
+        {"location match", "<LocationMatch ^/a+$>\nSetHandler hello\n</LocationMatch>", "/aa"},
+        {"if", "<If \"%{QUERY_STRING} == 'a'\">\nSetHandler hello\n</If>", "/any?a"},
+        {"if in location", "<Location /a>\n<If \"true\">\nSetHandler hello\n</If>\n</Location>",
+         "/a"},
+        {"another case", "<Location /a>\nSetHandler Hello\n</Location>", "/a"},
+        {"expression", "<Location /a>\nSetHandler \"%{tolower:HELLO}\"\n</Location>", "/a"},
+        {"directory", "<Directory \"${ROOT}/htdocs\">\nSetHandler hello\n</Directory>",
+         "/page.html"},
+        {"files", "<Files page.html>\nSetHandler hello\n</Files>", "/page.html"},
+        {"extension", "AddHandler hello .html", "/page.html"},
+        {".htaccess", "", "/htaccess/page.html"},
+    };
+    write("htdocs/page.html", "the file");
+    write("htdocs/htaccess/page.html", "the file");
+    write("htdocs/htaccess/.htaccess", "SetHandler hello\n");
+    const std::string common = R"(
+        DocumentRoot "${ROOT}/htdocs"
+        <Directory "${ROOT}/htdocs">
+            AllowOverride FileInfo
+            Require all granted
+        </Directory>
+        <Location "/">
+            Require all granted
+        </Location>
+    )";
+    start(common);
+    for (const auto& [where, configuration, path] : cases) {
+        SCOPED_TRACE(where);
+        reload(common + configuration);
+        expect_greeting(path);
+    }
+}
+
+TEST_F(Claim, AnswersSubrequestsAndErrorDocuments)
+{
+    write("htdocs/page.shtml", "<!--#include virtual=\"/hello\" -->");
+    start(R"(
+        DocumentRoot "${ROOT}/htdocs"
+        <Directory "${ROOT}/htdocs">
+            Require all granted
+            Options Includes
+        </Directory>
+        AddType text/html .shtml
+        AddOutputFilter INCLUDES .shtml
+        ErrorDocument 404 /hello
+        <Location "/hello">
+            SetHandler hello
+            Require all granted
+        </Location>)");
+    EXPECT_EQ(get("/page.shtml").body, "Hello World!");
+    const Response missing = get("/missing");
+    EXPECT_EQ(missing.status, 404);
+    EXPECT_EQ(missing.body, "Hello World!");
+}
+
+}  // namespace
+}  // namespace hello

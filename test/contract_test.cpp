@@ -1,0 +1,384 @@
+// What the handler answers: methods, headers, conditions, ranges and bodies, over
+// HTTP/1.1, HTTPS and HTTP/2, on each MPM.
+
+#include <algorithm>
+#include <regex>
+
+#include "httpd.h"
+
+namespace hello {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+const Strings allowed{"GET", "HEAD", "OPTIONS"};
+
+struct Way {
+    const char* mpm;
+    const char* protocol;  // http, https or h2
+};
+
+std::ostream& operator<<(std::ostream& out, const Way& way)
+{
+    return out << way.mpm << ' ' << way.protocol;
+}
+
+// mod_http2 does not work with prefork, and says so.
+constexpr Way ways[] = {
+    {"event", "http"},   {"event", "https"}, {"event", "h2"},     {"worker", "http"},
+    {"worker", "https"}, {"worker", "h2"},   {"prefork", "http"}, {"prefork", "https"},
+};
+
+class Contract : public HttpdTest, public testing::WithParamInterface<Way> {
+  protected:
+    void SetUp() override
+    {
+        use_mpm(GetParam().mpm);
+        start(R"(
+            <Location "/">
+                SetHandler hello
+                Require all granted
+            </Location>
+            <VirtualHost *:${HTTPS_PORT}>
+                )" +
+              tls() + (is("h2") ? "Protocols h2 http/1.1" : "") + R"(
+            </VirtualHost>)");
+    }
+
+    bool is(std::string_view protocol) const
+    {
+        return GetParam().protocol == protocol;
+    }
+
+    Response ask(const std::string& method, const Strings& headers = {}, const char* path = "/",
+                 const std::optional<std::string>& body = {}) const
+    {
+        return fetch({.url = is("http") ? http(path) : https(path),
+                      .method = method,
+                      .headers = headers,
+                      .body = body,
+                      .ca = root() / "server.crt",
+                      .http2 = is("h2")});
+    }
+
+    std::string etag() const
+    {
+        return ask("GET").header("etag").value_or("");
+    }
+};
+
+INSTANTIATE_TEST_SUITE_P(, Contract, testing::ValuesIn(ways), [](const auto& way) {
+    return std::string(way.param.mpm) + "_" + way.param.protocol;
+});
+
+TEST_P(Contract, GetAnswersTheGreeting)
+{
+    for (const char* const path : {"/", "/?q=1", "/any/where"}) {
+        const Response response = ask("GET", {}, path);
+        EXPECT_EQ(response.error, "");
+        EXPECT_EQ(response.status, 200) << path;
+        EXPECT_EQ(response.body, "Hello World!");
+        EXPECT_EQ(response.header("content-type"), "text/html; charset=utf-8");
+        EXPECT_EQ(response.header("content-length"), "12");
+        EXPECT_EQ(response.header("x-content-type-options"), "nosniff");
+        EXPECT_EQ(response.header("accept-ranges"), "bytes");
+        for (const char* const absent :
+             {"transfer-encoding", "content-encoding", "content-language", "last-modified"}) {
+            EXPECT_EQ(response.header(absent), std::nullopt) << absent;
+        }
+    }
+}
+
+TEST_P(Contract, HeadHasTheHeadersOfGet)
+{
+    Response get = ask("GET");
+    Response head = ask("HEAD");
+    EXPECT_EQ(head.status, 200);
+    EXPECT_EQ(head.body, "");
+    const auto forget_date = [](Response& response) {
+        std::erase_if(response.headers, [](const auto& header) { return header.first == "date"; });
+        std::sort(response.headers.begin(), response.headers.end());
+    };
+    forget_date(get);
+    forget_date(head);
+    EXPECT_GE(get.headers.size(), 5U);
+    EXPECT_EQ(head.headers, get.headers);
+}
+
+TEST_P(Contract, OptionsListsTheMethods)
+{
+    const Response response = ask("OPTIONS");
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.body, "");
+    EXPECT_EQ(response.header("content-length"), "0");
+    EXPECT_EQ(members(response.header("allow")), allowed);
+}
+
+TEST_P(Contract, EveryOtherMethodIsRefusedWithTheMethodsThatAreNot)
+{
+    for (const char* const method :
+         {"POST", "PUT", "DELETE", "PATCH", "PROPFIND", "MKCOL", "LOCK", "BREW", "get"}) {
+        const Response response = ask(method);
+        EXPECT_EQ(response.status, 405) << method;
+        EXPECT_EQ(members(response.header("allow")), allowed) << method << response;
+        EXPECT_EQ(response.body.find("Hello World!"), std::string::npos);
+    }
+    const Response posted = ask("POST", {}, "/", std::string(100'000, 'x'));
+    EXPECT_EQ(posted.status, 405) << posted;
+    EXPECT_EQ(members(posted.header("allow")), allowed);
+}
+
+TEST_P(Contract, EtagIsStrongAndTheSameForTheSameBytes)
+{
+    EXPECT_TRUE(std::regex_match(etag(), std::regex(R"("[!#-~]+")"))) << etag();
+    EXPECT_EQ(ask("GET", {}, "/elsewhere").header("etag"), etag());
+}
+
+TEST_P(Contract, ConditionsAreThoseOfAFile)
+{
+    const std::string tag = etag();
+    const struct {
+        const char* what;
+        Strings headers;
+        long status;
+    } cases[] = {
+        {"the same tag", {"If-None-Match: " + tag}, 304},
+        {"weak comparison", {"If-None-Match: W/" + tag}, 304},
+        {"a list", {"If-None-Match: \"a\", " + tag}, 304},
+        {"any tag", {"If-None-Match: *"}, 304},
+        {"another tag", {"If-None-Match: \"a\""}, 200},
+        {"must match, and does", {"If-Match: " + tag}, 200},
+        {"must match any", {"If-Match: *"}, 200},
+        {"must match another", {"If-Match: \"a\""}, 412},
+        {"strong comparison", {"If-Match: W/" + tag}, 412},
+    };
+    for (const auto& [what, headers, status] : cases) {
+        for (const char* const method : {"GET", "HEAD"}) {
+            const Response response = ask(method, headers);
+            EXPECT_EQ(response.status, status) << method << ": " << what;
+            EXPECT_EQ(response.body,
+                      status == 200 && method == std::string("GET") ? "Hello World!" : "");
+            EXPECT_EQ(response.header("etag"), tag) << what;
+        }
+    }
+}
+
+TEST_P(Contract, RangesAreThoseOfAFile)
+{
+    const std::string tag = etag();
+    const struct {
+        Strings headers;
+        long status;
+        const char* body;
+        const char* content_range;
+    } cases[] = {
+        {{"Range: bytes=0-4"}, 206, "Hello", "bytes 0-4/12"},
+        {{"Range: bytes=6-"}, 206, "World!", "bytes 6-11/12"},
+        {{"Range: bytes=-1"}, 206, "!", "bytes 11-11/12"},
+        {{"Range: bytes=0-4", "If-Range: " + tag}, 206, "Hello", "bytes 0-4/12"},
+        {{"Range: bytes=0-4", "If-Range: \"a\""}, 200, "Hello World!", nullptr},
+        {{"Range: lines=1-2"}, 200, "Hello World!", nullptr},
+    };
+    for (const auto& [headers, status, body, content_range] : cases) {
+        const Response response = ask("GET", headers);
+        EXPECT_EQ(response.status, status) << headers.front();
+        EXPECT_EQ(response.body, body);
+        EXPECT_EQ(response.header("content-range").value_or(""),
+                  content_range == nullptr ? "" : content_range);
+    }
+    const Response several = ask("GET", {"Range: bytes=0-0,11-11"});
+    EXPECT_EQ(several.status, 206);
+    EXPECT_TRUE(several.header("content-type").value_or("").starts_with("multipart/byteranges"));
+    EXPECT_EQ(ask("GET", {"Range: bytes=12-"}).status, 416);
+}
+
+TEST_P(Contract, ABodyIsReadAndDropped)
+{
+    for (const std::string& body : {std::string("x"), std::string(300'000, 'x')}) {
+        for (const Strings& headers : {Strings{}, Strings{"Transfer-Encoding: chunked"}}) {
+            if (is("h2") && !headers.empty()) {
+                continue;  // RFC 9113, section 8.2.2: HTTP/2 has no such header
+            }
+            const Response response = ask("GET", headers, "/", body);
+            EXPECT_EQ(response.body, "Hello World!") << response;
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------
+// What only bytes can show
+
+class Connection : public HttpdTest {
+  protected:
+    void SetUp() override
+    {
+        start(R"(
+            <Location "/">
+                SetHandler hello
+                Require all granted
+            </Location>)");
+    }
+
+    static std::size_t count(std::string_view text, std::string_view part)
+    {
+        std::size_t found = 0;
+        for (auto at = text.find(part); at != std::string::npos;
+             at = text.find(part, at + part.size())) {
+            ++found;
+        }
+        return found;
+    }
+};
+
+TEST_F(Connection, AnswersTheNextRequestAfterABody)
+{
+    const std::string last = "GET /last HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    for (const char* const method : {"GET", "HEAD", "OPTIONS", "POST", "BREW"}) {
+        const std::string head = std::string(method) + " / HTTP/1.1\r\nHost: a\r\n";
+        for (const char* const body :
+             {"Content-Length: 5\r\n\r\nHello",
+              "Transfer-Encoding: chunked\r\n\r\n5\r\nHello\r\n0\r\n\r\n"}) {
+            const std::string received = exchange(http_port(), head + body + last);
+            EXPECT_EQ(count(received, "HTTP/1.1 "), 2U) << method << '\n' << received;
+            EXPECT_TRUE(received.ends_with("\r\n\r\nHello World!")) << received;
+        }
+    }
+}
+
+TEST_F(Connection, RefusesABrokenBody)
+{
+    const std::string received = exchange(
+        http_port(), "GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n");
+    EXPECT_TRUE(received.starts_with("HTTP/1.1 400 ")) << received;
+    EXPECT_EQ(count(received, "Hello World!"), 0U);
+}
+
+TEST_F(Connection, SaysNoBeforeTheBodyIsSentToWhoAsksFirst)
+{
+    const std::string received = exchange(http_port(),
+                                          "PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                                          "Expect: 100-continue\r\n\r\n");
+    EXPECT_TRUE(received.starts_with("HTTP/1.1 405 ")) << received;
+}
+
+TEST_F(Connection, HeedsTheLimitOfABody)
+{
+    reload(R"(
+        <Location "/">
+            SetHandler hello
+            Require all granted
+            LimitRequestBody 4
+        </Location>)");
+    for (const char* const body : {"Content-Length: 5\r\n\r\nHello",
+                                   "Transfer-Encoding: chunked\r\n\r\n5\r\nHello\r\n0\r\n\r\n"}) {
+        const std::string received =
+            exchange(http_port(), std::string("GET / HTTP/1.1\r\nHost: a\r\n") + body);
+        EXPECT_TRUE(received.starts_with("HTTP/1.1 413 ")) << received;
+    }
+}
+
+TEST_F(Connection, SpeaksOlderHttp)
+{
+    const std::string received = exchange(http_port(), "GET / HTTP/1.0\r\n\r\n");
+    EXPECT_TRUE(received.starts_with("HTTP/1.1 200 OK\r\n")) << received;
+    EXPECT_TRUE(received.ends_with("\r\n\r\nHello World!")) << received;
+}
+
+TEST_F(Connection, LeavesOptionsForTheWholeServerToHttpd)
+{
+    const std::string received =
+        exchange(http_port(), "OPTIONS * HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    EXPECT_TRUE(received.starts_with("HTTP/1.1 200 OK\r\n")) << received;
+    EXPECT_EQ(count(received, "Allow:"), 0U) << received;
+}
+
+TEST_F(Connection, PrintsNothingThatAClientSent)
+{
+    const std::string received =
+        exchange(http_port(), "%n%s%d /%25n%25s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    EXPECT_EQ(count(received, "HTTP/1.1 400 ") + count(received, "HTTP/1.1 405 "), 1U) << received;
+}
+
+// ---------------------------------------------------------------------------
+// Its neighbours in httpd
+
+TEST_F(HttpdTest, TraceStaysHttpds)
+{
+    start(R"(
+        <Location "/"> 
+            SetHandler hello
+            Require all granted
+        </Location>)");
+    const Response echoed = fetch({.url = http(), .method = "TRACE"});
+    EXPECT_EQ(echoed.status, 200);
+    EXPECT_EQ(echoed.header("content-type"), "message/http");
+    // httpd would add TRACE to the methods of a 405 while it answers TRACE.
+    EXPECT_EQ(members(fetch({.url = http(), .method = "PUT"}).header("allow")), allowed);
+
+    reload(R"(
+        TraceEnable off
+        <Location "/">
+            SetHandler hello
+            Require all granted
+        </Location>)");
+    EXPECT_EQ(fetch({.url = http(), .method = "TRACE"}).status, 405);
+}
+
+TEST_F(HttpdTest, ErrorDocumentOf405IsHeeded)
+{
+    start(R"(
+        <Location "/">
+            SetHandler hello
+            Require all granted
+        </Location>
+        <Location "/text">
+            ErrorDocument 405 "only reading here"
+        </Location>
+        <Location "/document">
+            ErrorDocument 405 /sorry
+        </Location>)");
+    const Response text = fetch({.url = http("/text"), .method = "PUT"});
+    EXPECT_EQ(text.status, 405);
+    EXPECT_EQ(text.body, "only reading here");
+    EXPECT_EQ(members(text.header("allow")), allowed);
+    const Response document = fetch({.url = http("/document"), .method = "PUT", .body = "x"});
+    EXPECT_EQ(document.status, 405);
+    EXPECT_EQ(document.body, "Hello World!");
+    EXPECT_EQ(members(document.header("allow")), allowed);
+}
+
+TEST_F(HttpdTest, HeadersOfTheAdministratorReachEveryAnswer)
+{
+    start(R"(
+        <Location "/">
+            SetHandler hello
+            Require all granted
+            Header set Cache-Control "max-age=60"
+            Header always set X-Always yes
+        </Location>)");
+    const std::string tag = get("/").header("etag").value_or("");
+    for (const Strings& headers : {Strings{}, Strings{"If-None-Match: " + tag}}) {
+        const Response response = fetch({.url = http(), .headers = headers});
+        EXPECT_EQ(response.header("cache-control"), "max-age=60") << response;
+        EXPECT_EQ(response.header("x-always"), "yes") << response;
+    }
+    EXPECT_EQ(fetch({.url = http(), .method = "PUT"}).header("x-always"), "yes");
+}
+
+TEST_F(HttpdTest, OutputFiltersWork)
+{
+    start(R"(
+        <Location "/">
+            SetHandler hello
+            Require all granted
+            AddOutputFilterByType SUBSTITUTE text/html
+            Substitute s/World/Moon/
+        </Location>)");
+    const Response response = get("/");
+    EXPECT_EQ(response.body, "Hello Moon!");
+    EXPECT_EQ(response.header("content-length"), "11");
+    EXPECT_EQ(fetch({.url = http(), .method = "HEAD"}).header("content-length"), "11");
+}
+
+}  // namespace
+}  // namespace hello

@@ -1,0 +1,28 @@
+// No exception crosses into C: a module made for this test throws in every hook that
+// the guard stands before.
+
+#include "httpd.h"
+
+namespace hello {
+namespace {
+
+TEST_F(HttpdTest, AnExceptionEndsOneRequestAndNothingElse)
+{
+    expect_log("GET /standard failed: what the handler threw");
+    expect_log("GET /other failed: unknown exception");
+    expect_log("GET /translate failed: what the hook threw");
+    start("LoadModule hello_throw_module " HELLO_THROW_MODULE R"(
+        <Location "/">
+            SetHandler hello
+            Require all granted
+        </Location>)");
+    for (const char* const path : {"/standard", "/other", "/translate"}) {
+        const Response response = get(path);
+        EXPECT_EQ(response.status, 500) << path << response;
+        EXPECT_EQ(response.body.find("threw"), std::string::npos) << response;
+        EXPECT_EQ(get("/").body, "Hello World!");
+    }
+}
+
+}  // namespace
+}  // namespace hello

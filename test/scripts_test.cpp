@@ -1,0 +1,343 @@
+// The scripts, as a person runs them: what they make, what they say, and what they leave
+// behind when they fail or are stopped.
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+
+#include "httpd.h"
+
+namespace hello {
+namespace {
+
+namespace fs = std::filesystem;
+using Strings = std::vector<std::string>;
+
+std::string script(const char* name)
+{
+    return source_dir() / "scripts" / name;
+}
+
+TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
+{
+    for (const char* const name : {"setup", "make-cert", "run"}) {
+        const Finished help = run({.argv = {script(name), "--help"}});
+        EXPECT_EQ(help.status, 0) << name;
+        EXPECT_NE(help.out.find("Usage: " + std::string(name)), std::string::npos) << help.out;
+        EXPECT_EQ(help.err, "");
+        const Finished wrong = run({.argv = {script(name), "--nmae"}});
+        EXPECT_EQ(wrong.status, 2) << name;
+        EXPECT_NE(wrong.err.find("--nmae"), std::string::npos) << wrong.err;
+        EXPECT_EQ(wrong.out, "");
+    }
+    EXPECT_EQ(run({.argv = {script("test"), "--help"}}).status, 0);
+    const Finished wrong = run({.argv = {script("test"), "--preset", "relaese"}});
+    EXPECT_EQ(wrong.status, 2);
+    EXPECT_NE(wrong.err.find("relaese"), std::string::npos) << wrong.err;
+}
+
+TEST(Scripts, SetupIsSilentWhenAllIsThere)
+{
+    const Finished finished = run({.argv = {script("setup")}});
+    EXPECT_EQ(finished.status, 0) << finished.err;
+    EXPECT_EQ(finished.out + finished.err, "");
+}
+
+// ---------------------------------------------------------------------------
+// make-cert
+
+class MakeCert : public testing::Test {
+  protected:
+    const Path& folder() const
+    {
+        return folder_.path();
+    }
+
+    Finished make(const Strings& options) const
+    {
+        Command command{.argv = {script("make-cert"), "--dir", folder()}};
+        command.argv.insert(command.argv.end(), options.begin(), options.end());
+        return run(command);
+    }
+
+    std::string openssl(Strings arguments) const
+    {
+        arguments.insert(arguments.begin(), "openssl");
+        const Finished finished = run({.argv = arguments});
+        EXPECT_EQ(finished.status, 0) << finished.err;
+        return finished.out;
+    }
+
+    std::string text() const
+    {
+        return openssl({"x509", "-in", folder() / "server.crt", "-noout", "-text"});
+    }
+
+    Strings files() const
+    {
+        Strings names;
+        for (const auto& entry : fs::directory_iterator(folder())) {
+            names.push_back(entry.path().filename());
+        }
+        std::sort(names.begin(), names.end());
+        return names;
+    }
+
+    TemporaryFolder folder_;
+};
+
+const Strings all_three{"server.crt", "server.csr", "server.key"};
+
+TEST_F(MakeCert, MakesWhatBrowsersTake)
+{
+    ASSERT_EQ(make({}).status, 0);
+    EXPECT_EQ(files(), all_three);
+    const std::string certificate = text();
+    for (const char* const part :
+         {"Version: 3", "DNS:localhost, IP Address:127.0.0.1, IP Address:0:0:0:0:0:0:0:1",
+          "CA:FALSE", "Digital Signature", "TLS Web Server Authentication", "NIST CURVE: P-256",
+          "ecdsa-with-SHA256"}) {
+        EXPECT_NE(certificate.find(part), std::string::npos) << part << '\n' << certificate;
+    }
+    EXPECT_EQ(certificate.find("Key Encipherment"), std::string::npos);
+    struct stat status {};
+    ASSERT_EQ(::stat((folder() / "server.key").c_str(), &status), 0);
+    EXPECT_EQ(status.st_mode & 07777, 0600U);
+    const Finished verified =
+        run({.argv = {"openssl", "verify", "-CAfile", folder() / "server.crt", "-purpose",
+                      "sslserver", "-verify_hostname", "localhost", folder() / "server.crt"}});
+    EXPECT_EQ(verified.status, 0) << verified.err;
+    EXPECT_EQ(openssl({"req", "-in", folder() / "server.csr", "-noout", "-pubkey"}),
+              openssl({"pkey", "-in", folder() / "server.key", "-pubout"}));
+    EXPECT_EQ(openssl({"x509", "-in", folder() / "server.crt", "-noout", "-pubkey"}),
+              openssl({"pkey", "-in", folder() / "server.key", "-pubout"}));
+}
+
+TEST_F(MakeCert, TakesNamesDaysAndKind)
+{
+    ASSERT_EQ(make({"--name", "www.example.org", "--name", "192.0.2.7", "--name", "2001:db8::7",
+                    "--name", "*.example.net", "--days", "397", "--key", "rsa"})
+                  .status,
+              0);
+    const std::string certificate = text();
+    for (const char* const part : {"DNS:www.example.org, IP Address:192.0.2.7, IP "
+                                   "Address:2001:DB8:0:0:0:0:0:7, DNS:*.example.net",
+                                   "Public-Key: (3072 bit)", "Digital Signature, Key Encipherment",
+                                   "CN = www.example.org"}) {
+        EXPECT_NE(certificate.find(part), std::string::npos) << part << '\n' << certificate;
+    }
+    EXPECT_EQ(run({.argv = {"openssl", "x509", "-in", folder() / "server.crt", "-noout",
+                            "-checkend", std::to_string(396 * 86'400)}})
+                  .status,
+              0);
+}
+
+TEST_F(MakeCert, RefusesWhatCannotBeRight)
+{
+    const struct {
+        Strings options;
+        const char* shown;
+    } cases[] = {
+        {{"--days", "398"}, "398"},
+        {{"--days", "0"}, "0"},
+        {{"--days", "soon"}, "soon"},
+        {{"--key", "dsa"}, "dsa"},
+        {{"--name", "two words"}, "two words"},
+        {{"--name", "-x.example"}, "-x.example"},
+        {{"--name", "1.2.3.999"}, "1.2.3.999"},
+        {{"--name", "::zz"}, "::zz"},
+        {{"--name"}, "--name"},
+        {{"--name", "a,DNS:b"}, "a,DNS:b"},
+        {{"surplus"}, "surplus"},
+    };
+    for (const auto& [options, shown] : cases) {
+        const Finished finished = make(options);
+        EXPECT_EQ(finished.status, 2) << shown;
+        EXPECT_NE(finished.err.find(shown), std::string::npos) << finished.err;
+        EXPECT_NE(finished.err.find("expected"), std::string::npos) << finished.err;
+    }
+    EXPECT_EQ(files(), Strings{});
+}
+
+TEST_F(MakeCert, NeverOverwritesUnasked)
+{
+    ASSERT_EQ(make({}).status, 0);
+    const std::string key = read_file(folder() / "server.key");
+    const Finished again = make({});
+    EXPECT_EQ(again.status, 1);
+    EXPECT_NE(again.err.find("--force"), std::string::npos) << again.err;
+    EXPECT_EQ(read_file(folder() / "server.key"), key);
+
+    ASSERT_EQ(make({"--force"}).status, 0);
+    EXPECT_NE(read_file(folder() / "server.key"), key);
+    EXPECT_EQ(files(), all_three);
+}
+
+TEST_F(MakeCert, PutsEverythingBackWhenItFails)
+{
+    ASSERT_EQ(make({}).status, 0);
+    const std::string key = read_file(folder() / "server.key");
+    const std::string certificate = read_file(folder() / "server.crt");
+    // An openssl that makes the key and the request, and then fails.
+    write_file(folder() / "bin/openssl",
+               "#!/bin/sh\n[ \"$1\" != x509 ] || exit 1\nPATH=${PATH#*:} exec openssl \"$@\"\n");
+    fs::permissions(folder() / "bin/openssl", fs::perms(0755));
+    const Finished failed =
+        run({.argv = {script("make-cert"), "--dir", folder(), "--force"},
+             .environment = {"PATH=" + (folder() / "bin").string() + ":" + std::getenv("PATH")}});
+    fs::remove_all(folder() / "bin");
+    EXPECT_EQ(failed.status, 1) << failed.out;
+    EXPECT_EQ(files(), all_three);
+    EXPECT_EQ(read_file(folder() / "server.key"), key);
+    EXPECT_EQ(read_file(folder() / "server.crt"), certificate);
+}
+
+TEST_F(MakeCert, LeavesNothingHalfDoneWhenItIsStopped)
+{
+    ASSERT_EQ(make({}).status, 0);
+    const auto public_key_of = [&](const char* tool, const char* name, const char* option) {
+        return openssl(tool == std::string("pkey")
+                           ? Strings{"pkey", "-in", folder() / name, "-pubout"}
+                           : Strings{tool, "-in", folder() / name, "-noout", option});
+    };
+    // Stopped at one moment after the other, over the whole of its work.
+    for (int milliseconds = 0; milliseconds < 120; milliseconds += 6) {
+        Process process({.argv = {script("make-cert"), "--dir", folder(), "--force"}});
+        process.wait(std::chrono::milliseconds(milliseconds));
+        process.signal_group(SIGTERM);
+        ASSERT_TRUE(eventually([&] { return process.ended(); }));
+        ASSERT_TRUE(eventually([&] { return !process.group_alive(); }));
+        EXPECT_EQ(files(), all_three) << milliseconds;
+        EXPECT_EQ(public_key_of("x509", "server.crt", "-pubkey"),
+                  public_key_of("pkey", "server.key", ""))
+            << milliseconds;
+    }
+}
+
+// ---------------------------------------------------------------------------
+// run
+
+class Run : public testing::Test {
+  protected:
+    Run() : ports_(free_ports(2)) {}
+
+    Command command(const Strings& more = {}) const
+    {
+        Command result{
+            .argv = {script("run"), "--http-port", std::to_string(ports_[0]), "--https-port",
+                     std::to_string(ports_[1]), "--cert-dir", folder_.path() / "tls"},
+            .environment = {"TMPDIR=" + (folder_.path() / "tmp").string()}};
+        result.argv.insert(result.argv.end(), more.begin(), more.end());
+        fs::create_directories(folder_.path() / "tmp");
+        return result;
+    }
+
+    bool left_nothing() const
+    {
+        return fs::is_empty(folder_.path() / "tmp");
+    }
+
+    std::string url(const char* scheme, std::size_t port) const
+    {
+        return std::string(scheme) + "://127.0.0.1:" + std::to_string(ports_[port]) + "/";
+    }
+
+    TemporaryFolder folder_;
+    std::vector<int> ports_;
+};
+
+TEST_F(Run, ServesFromReadyToTheEnd)
+{
+    const struct {
+        int signal;
+        bool to_group;  // as a terminal does for Ctrl-C
+    } ends[] = {{SIGINT, true}, {SIGTERM, false}};
+    for (const auto& [signal, to_group] : ends) {
+        Process process(command());
+        ASSERT_TRUE(eventually(
+            [&] { return process.ended() || process.out().find("Ctrl-C") != std::string::npos; },
+            std::chrono::minutes(1)))
+            << process.out() << process.err();
+        ASSERT_FALSE(process.ended()) << process.err();
+        const Path certificate = folder_.path() / "tls/server.crt";
+        const std::string curl = "curl --cacert '" + certificate.string() + "' " + url("https", 1);
+        for (const std::string& line :
+             {std::string("Ready\n"), url("http", 0), url("https", 1), curl}) {
+            EXPECT_NE(process.out().find(line), std::string::npos) << line << "\n" << process.out();
+        }
+        EXPECT_EQ(fetch({.url = url("http", 0)}).body, "Hello World!");
+        EXPECT_EQ(fetch({.url = url("https", 1), .ca = certificate}).body, "Hello World!");
+        const Finished pasted = run({.argv = {"sh", "-c", curl + " --silent"}});
+        EXPECT_EQ(pasted.out, "Hello World!") << pasted.err;
+
+        if (to_group) {
+            process.signal_group(signal);
+        } else {
+            process.signal(signal);
+        }
+        EXPECT_EQ(process.wait(), 0) << process.err();
+        EXPECT_TRUE(eventually([&] { return !process.group_alive(); })) << "a process is left";
+        EXPECT_EQ(fetch({.url = url("http", 0)}).status, 0) << "the server still answers";
+        EXPECT_TRUE(left_nothing());
+    }
+}
+
+TEST_F(Run, NamesATakenPortAndTheOptionThatChangesIt)
+{
+    for (const std::size_t taken : {0U, 1U}) {
+        const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(static_cast<std::uint16_t>(ports_[taken]));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        ASSERT_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+        ASSERT_EQ(::listen(socket, 8), 0);
+        const Finished finished = run(command());
+        ::close(socket);
+        EXPECT_EQ(finished.status, 1);
+        EXPECT_NE(finished.err.find(std::to_string(ports_[taken])), std::string::npos)
+            << finished.err;
+        EXPECT_NE(finished.err.find(taken == 0 ? "--http-port" : "--https-port"), std::string::npos)
+            << finished.err;
+        EXPECT_EQ(finished.out.find("Ready"), std::string::npos);
+        EXPECT_TRUE(left_nothing());
+    }
+}
+
+TEST_F(Run, RefusesWhatCannotBeRight)
+{
+    for (const Strings& options :
+         {Strings{"--http-port", "0"}, Strings{"--https-port", "70000"},
+          Strings{"--listen", "here"}, Strings{"--http-port", std::to_string(ports_[1])},
+          Strings{"--listen"}}) {
+        const Finished finished = run(command(options));
+        EXPECT_EQ(finished.status, 2) << options.front() << finished.out;
+        EXPECT_NE(finished.err.find("expected"), std::string::npos) << finished.err;
+        EXPECT_TRUE(left_nothing());
+    }
+}
+
+TEST_F(Run, SaysThatTheCertificateHasExpiredAndHowToRenewIt)
+{
+    const Path tls = folder_.path() / "tls";
+    make_cert(tls);
+    const std::string key = read_file(tls / "server.key");
+    ASSERT_EQ(run({.argv = {"openssl", "x509", "-req", "-in", tls / "server.csr", "-signkey",
+                            tls / "server.key", "-days", "-1", "-copy_extensions", "copy", "-out",
+                            tls / "server.crt"}})
+                  .status,
+              0);
+    const Finished finished = run(command());
+    EXPECT_EQ(finished.status, 1);
+    EXPECT_NE(finished.err.find("expired"), std::string::npos) << finished.err;
+    EXPECT_NE(finished.err.find("make-cert --force"), std::string::npos) << finished.err;
+    EXPECT_EQ(read_file(tls / "server.key"), key);
+}
+
+}  // namespace
+}  // namespace hello
