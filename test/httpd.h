@@ -85,6 +85,8 @@ class Process {
     void signal_group(int number) const;
     /// Types at the terminal (or writes to standard input).
     void type(std::string_view text) const;
+    /// Whether its terminal shows what is typed.
+    bool echoes() const;
     /// Whether it has ended; then status() is what a shell would show: the exit status,
     /// or 128 and the signal.
     bool ended();

@@ -1,5 +1,8 @@
 // A module for the tests alone: mod_hello's guard before hooks that throw.
 
+// Two modules in one process may not share the name of a record.
+#define hello_module hello_module_of_the_test
+
 // The guard lives in the one file that the module is.
 #include "../mod_hello.cpp"  // NOLINT(bugprone-suspicious-include)
 
