@@ -1,0 +1,554 @@
+// HelloMessage, HelloType and HelloStatus: which section wins, what expressions become,
+// how values are escaped, and what is refused at start-up.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <sstream>
+
+#include "httpd.h"
+
+namespace hello {
+namespace {
+
+using Strings = std::vector<std::string>;
+
+class Message : public HttpdTest {
+  protected:
+    static constexpr const char* open_location = R"(
+        <Location "/">
+            SetHandler hello
+            Require all granted
+        </Location>
+    )";
+};
+
+// ---------------------------------------------------------------------------
+// Sections
+
+struct Level {
+    const char* name;
+    const char* open;
+    const char* close;
+};
+
+// From the outermost to the innermost, in the order in which httpd merges them.
+const Level levels[] = {
+    {"server", "", ""},
+    {"virtual host", "<VirtualHost *:${HTTP_PORT}>\n", "</VirtualHost>\n"},
+    {"directory", "<Directory \"${ROOT}/htdocs\">\n", "</Directory>\n"},
+    {"files", "<Files page.html>\n", "</Files>\n"},
+    {"location", "<Location /page.html>\n", "</Location>\n"},
+    {"location match", "<LocationMatch ^/page>\n", "</LocationMatch>\n"},
+    {"if", "<If \"true\">\n", "</If>\n"},
+};
+
+class Sections : public Message {
+  protected:
+    void SetUp() override
+    {
+        write("htdocs/page.html", "the file");
+        write("body", "file");
+        start(common);
+    }
+
+    // The handler is set for a file, so that sections of files count as well.
+    static constexpr const char* common = R"(
+        DocumentRoot "${ROOT}/htdocs"
+        <Directory "${ROOT}/htdocs">
+            Require all granted
+            SetHandler hello
+        </Directory>
+    )";
+
+    void use(const std::string& directives)
+    {
+        reload(common + directives);
+    }
+
+    static std::string in(const Level& level, const std::string& directives)
+    {
+        return level.open + directives + level.close;
+    }
+
+    void expect(long status, const char* type, const char* body)
+    {
+        const Response response = get("/page.html");
+        EXPECT_EQ(response.status, status);
+        EXPECT_EQ(response.header("content-type"), type);
+        EXPECT_EQ(response.body, body);
+    }
+};
+
+TEST_F(Sections, EachLevelTakesEachDirective)
+{
+    for (const Level& level : levels) {
+        SCOPED_TRACE(level.name);
+        use(in(level, "HelloMessage mine\nHelloType text/mine\nHelloStatus 222\n"));
+        expect(222, "text/mine", "mine");
+        use(in(level, "HelloFile body\n"));
+        expect(200, "text/html; charset=utf-8", "file");
+    }
+}
+
+TEST_F(Sections, TheInnerOneWinsDirectiveByDirective)
+{
+    for (auto outer = std::begin(levels); outer != std::end(levels); ++outer) {
+        for (auto inner = outer + 1; inner != std::end(levels); ++inner) {
+            SCOPED_TRACE(std::string(inner->name) + " in " + outer->name);
+            const std::string around =
+                in(*outer, "HelloMessage outer\nHelloType text/outer\nHelloStatus 222\n");
+            use(in(*inner, "HelloMessage inner\n") + around);
+            // Two sections of one kind are merged in the order of the file.
+            const bool same_kind = outer->name == std::string("location") &&
+                                   inner->name == std::string("location match");
+            expect(222, "text/outer", same_kind ? "outer" : "inner");
+            use(around + in(*inner, "HelloMessage inner\n"));
+            expect(222, "text/outer", "inner");
+            use(around + in(*inner, "HelloFile body\n"));
+            expect(222, "text/outer", "file");
+            use(around + in(*inner, "HelloType text/inner\nHelloStatus 404\n"));
+            expect(404, "text/inner", "outer");
+        }
+    }
+}
+
+TEST_F(Sections, MessageAndFileDisplaceEachOther)
+{
+    write("more.conf", "HelloMessage included\n");
+    const struct {
+        const char* directives;
+        const char* body;
+    } cases[] = {
+        {"HelloMessage message\nHelloFile body\n", "file"},
+        {"HelloFile body\nHelloMessage message\n", "message"},
+        {"HelloFile body\n<Location /page.html>\nHelloMessage message\n</Location>\n", "message"},
+        {"HelloFile body\n<Location /page.html>\nInclude more.conf\n</Location>\n", "included"},
+        {"Include more.conf\n", "included"},
+    };
+    for (const auto& [directives, body] : cases) {
+        use(directives);
+        EXPECT_EQ(get("/page.html").body, body) << directives;
+    }
+}
+
+TEST_F(Sections, HtaccessMayNotSetThem)
+{
+    write("htdocs/.htaccess", "HelloMessage mine\n");
+    expect_log("HelloMessage not allowed here");
+    use("<Directory \"${ROOT}/htdocs\">\nAllowOverride All\n</Directory>\n");
+    EXPECT_EQ(get("/page.html").status, 500);
+}
+
+// ---------------------------------------------------------------------------
+// Expressions
+
+TEST_F(Message, TextStandsAsItIsAndExpressionsAreReplaced)
+{
+    const struct {
+        const char* message;
+        const char* body;
+    } cases[] = {
+        {"plain", "plain"},
+        {"", ""},
+        {"%{REQUEST_METHOD}", "GET"},
+        {"a%{REQUEST_METHOD}b%{QUERY_STRING}c", "aGETbqc"},
+        {"100% { } %} $0 \\n \\ <&>", "100% { } %} $0 \\n \\ <&>"},
+        {"\\%{REQUEST_METHOD}", "%{REQUEST_METHOD}"},
+        {"\\%{%{QUERY_STRING}}", "%{q}"},
+        {"%{toupper:it\\'s \\} here}!", "IT&#39;S } HERE!"},
+        {"%{reqenv:NO_SUCH}", ""},
+        {"%{HTTP:X-None}|%{base64:hello}", "|aGVsbG8="},
+    };
+    std::string configuration = open_location;
+    int number = 0;
+    for (const auto& [message, body] : cases) {
+        std::string quoted = message;
+        for (auto at = quoted.find('\\'); at != std::string::npos; at = quoted.find('\\', at + 2)) {
+            // httpd's own quoting takes one backslash of two, and leaves any other.
+            if (quoted[at + 1] == '\\') {
+                quoted.insert(at, "\\");
+            }
+        }
+        configuration += "<Location /" + std::to_string(number++) + ">\nHelloMessage \"" + quoted +
+                         "\"\n</Location>\n";
+    }
+    start(configuration);
+    number = 0;
+    for (const auto& [message, body] : cases) {
+        EXPECT_EQ(get("/" + std::to_string(number++) + "?q").body, body) << message;
+    }
+}
+
+TEST_F(Message, AnswerWithAnExpressionIsNotKept)
+{
+    start(std::string(open_location) + R"(
+        HelloMessage "%{REQUEST_METHOD}, and more"
+        <Location /set>
+            Header set Cache-Control "max-age=1"
+        </Location>
+        <Location /always>
+            Header always set Cache-Control "max-age=1"
+        </Location>
+        <Location /constant>
+            HelloMessage constant
+        </Location>)");
+    const Response response =
+        fetch({.url = http(), .headers = {"Range: bytes=0-1", "If-None-Match: *"}});
+    EXPECT_EQ(response.status, 200);
+    EXPECT_EQ(response.body, "GET, and more");
+    EXPECT_EQ(response.header("etag"), std::nullopt);
+    EXPECT_EQ(response.header("last-modified"), std::nullopt);
+    EXPECT_EQ(response.header("accept-ranges"), std::nullopt);
+    EXPECT_EQ(response.header("cache-control"), "no-store");
+    EXPECT_EQ(response.header("content-length"), "13");
+    EXPECT_EQ(fetch({.url = http(), .headers = {"If-Match: \"a\""}}).status, 200);
+    EXPECT_EQ(get("/set").header("cache-control"), "max-age=1");
+    EXPECT_EQ(get("/always").header("cache-control"), "max-age=1");
+    const Response head = fetch({.url = http(), .method = "HEAD"});
+    EXPECT_EQ(head.header("content-length"), "14");  // of "HEAD, and more"
+    EXPECT_EQ(head.header("cache-control"), "no-store");
+
+    const Response constant = get("/constant");
+    EXPECT_EQ(constant.header("cache-control"), std::nullopt);
+    EXPECT_TRUE(constant.header("etag").has_value());
+}
+
+TEST_F(Message, ConstantOneHasNoDateToCompareWith)
+{
+    start(open_location);
+    for (const char* const header : {"If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT",
+                                     "If-Unmodified-Since: Sat, 01 Jan 2000 00:00:00 GMT"}) {
+        EXPECT_EQ(fetch({.url = http(), .headers = {header}}).status, 200) << header;
+    }
+}
+
+TEST_F(Message, EtagDependsOnTheBytes)
+{
+    start(std::string(open_location) + R"(
+        <Location /a>
+            HelloMessage one
+        </Location>
+        <Location /b>
+            HelloMessage two
+        </Location>
+        <Location /c>
+            HelloMessage one
+            HelloType text/plain
+        </Location>)");
+    EXPECT_NE(get("/a").header("etag"), get("/b").header("etag"));
+    EXPECT_EQ(get("/a").header("etag"), get("/c").header("etag"));
+}
+
+TEST_F(Message, ExpressionThatFailsIsA500AndTheNextRequestIsAnswered)
+{
+    write("name", "Ada");
+    expect_log(
+        R"(GET / failed: HelloMessage at .*/httpd\.conf:\d+: %\{file:.*/name\}: Cannot open)");
+    expect_log("Evaluation of expression from .* failed");
+    start(std::string(open_location) + "HelloMessage \"Hello %{file:" + (root() / "name").string() +
+          "} %{REQUEST_METHOD}!\"\n");
+    EXPECT_EQ(get("/").body, "Hello Ada GET!");
+    std::filesystem::rename(root() / "name", root() / "gone");
+    const Response failed = get("/");
+    EXPECT_EQ(failed.status, 500);
+    EXPECT_EQ(failed.body.find("Hello"), std::string::npos) << failed;
+    EXPECT_EQ(failed.body.find("name"), std::string::npos) << failed;
+    std::filesystem::rename(root() / "gone", root() / "name");
+    EXPECT_EQ(get("/").body, "Hello Ada GET!");
+}
+
+// ---------------------------------------------------------------------------
+// Escaping
+
+/// A value as an expression brings it, and what it must become.
+std::string html_of(const std::string& value)
+{
+    std::string escaped;
+    for (const char c : value) {
+        escaped += c == '&'    ? "&amp;"
+                   : c == '<'  ? "&lt;"
+                   : c == '>'  ? "&gt;"
+                   : c == '"'  ? "&quot;"
+                   : c == '\'' ? "&#39;"
+                               : std::string(1, c);
+    }
+    return escaped;
+}
+
+std::string percent_encoded(const std::string& value)
+{
+    std::ostringstream out;
+    out << std::hex << std::uppercase;
+    for (const char c : value) {
+        out << '%' << (static_cast<unsigned char>(c) < 16 ? "0" : "")
+            << static_cast<int>(static_cast<unsigned char>(c));
+    }
+    return out.str();
+}
+
+class Escaping : public Message {
+  protected:
+    static constexpr const char* by_type = R"(
+        <LocationMatch "^/(?<type>[a-z]+)/(?<name>[^/]+)$">
+            SetHandler hello
+            Require all granted
+            HelloMessage '<p title="%{reqenv:MATCH_NAME}" lang=\'%{reqenv:MATCH_NAME}\'>'
+        </LocationMatch>
+        <LocationMatch "^/json/">
+            HelloType application/json
+            HelloMessage '{"name": "%{reqenv:MATCH_NAME}"}'
+        </LocationMatch>
+        <LocationMatch "^/problem/">
+            HelloType "Application/Problem+JSON; charset=utf-8"
+            HelloMessage '{"name": "%{reqenv:MATCH_NAME}"}'
+        </LocationMatch>
+        <LocationMatch "^/text/">
+            HelloType "Text/Plain ; charset=iso-8859-1"
+            HelloMessage "<%{reqenv:MATCH_NAME}>"
+        </LocationMatch>
+        <LocationMatch "^/svg/">
+            HelloType image/svg+xml
+        </LocationMatch>)";
+
+    void expect_json(const std::string& sent, const std::string& expected)
+    {
+        for (const char* const type : {"/json/", "/problem/"}) {
+            const Response response = get(type + percent_encoded(sent));
+            ASSERT_EQ(response.status, 200) << percent_encoded(sent);
+            const auto parsed = nlohmann::json::parse(response.body, nullptr, false);
+            ASSERT_FALSE(parsed.is_discarded()) << response.body;
+            EXPECT_EQ(parsed.size(), 1U);
+            EXPECT_EQ(parsed["name"].get<std::string>(), expected) << percent_encoded(sent);
+        }
+    }
+};
+
+TEST_F(Escaping, HoldsForEveryByte)
+{
+    start(by_type);
+    for (int byte = 1; byte < 256; ++byte) {
+        if (byte == '/') {
+            continue;
+        }
+        const char c = static_cast<char>(byte);
+        const std::string value = std::string("a") + c + "z";
+        const std::string path = percent_encoded(value);
+        const std::string html = html_of(value);
+        const std::string tag = "<p title=\"" + html + "\" lang='" + html + "'>";
+        EXPECT_EQ(get("/html/" + path).body, tag) << byte;
+        EXPECT_EQ(get("/svg/" + path).body, tag) << byte;
+        EXPECT_EQ(get("/text/" + path).body, "<" + value + ">") << byte;
+        expect_json(value, byte < 0x80 ? value : "a\xEF\xBF\xBDz");
+    }
+}
+
+TEST_F(Escaping, JsonIsUtf8WhateverComesIn)
+{
+    const std::string bad = "\xEF\xBF\xBD";  // U+FFFD
+    const struct {
+        const char* what;
+        std::string sent;
+        std::string expected;
+    } cases[] = {
+        {"two bytes", "\xC3\xA4", "\xC3\xA4"},
+        {"three bytes", "\xE2\x82\xAC", "\xE2\x82\xAC"},
+        {"four bytes", "\xF0\x9F\x98\x80", "\xF0\x9F\x98\x80"},
+        {"the last one", "\xF4\x8F\xBF\xBF", "\xF4\x8F\xBF\xBF"},
+        {"line separators", "\xE2\x80\xA8\xE2\x80\xA9", "\xE2\x80\xA8\xE2\x80\xA9"},
+        {"over-long in two", "\xC0\xAF", bad + bad},
+        {"over-long quote", "\xC0\xA2", bad + bad},
+        {"over-long in three", "\xE0\x80\xAF", bad + bad + bad},
+        {"over-long in four", "\xF0\x80\x80\xAF", bad + bad + bad + bad},
+        {"surrogate", "\xED\xA0\x80", bad + bad + bad},
+        {"past the last", "\xF4\x90\x80\x80", bad + bad + bad + bad},
+        {"five bytes", "\xF8\x88\x80\x80\x80", bad + bad + bad + bad + bad},
+        {"cut in two of three", "\xE2\x82", bad},
+        {"cut in three of four", "\xF0\x9F\x98", bad},
+        {"cut by a quote", "\xE2\x82\"", bad + "\""},
+        {"cut by a good one", "\xF0\x9F\xC3\xA4", bad + "\xC3\xA4"},
+        {"a continuation alone", "\x80", bad},
+        {"hostile text", "\"},\n{\"admin\": \"\\\"\t", "\"},\n{\"admin\": \"\\\"\t"},
+    };
+    start(by_type);
+    for (const auto& [what, sent, expected] : cases) {
+        SCOPED_TRACE(what);
+        expect_json(sent, expected);
+        expect_json("x" + sent + "y", "x" + expected + "y");
+    }
+}
+
+TEST_F(Escaping, HoldsForEachPlaceThatAClientCanFill)
+{
+    const std::string hostile = R"(<i a='b' c="d">&)";
+    const std::string hash = run({.argv = {"openssl", "passwd", "-apr1", "secret"}}).out;
+    write("passwords", hostile + ":" + hash);
+    const std::string pair = tls();
+    ASSERT_EQ(run({.argv = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=" + hostile,
+                            "-keyout", root() / "client.key", "-out", root() / "client.crt"}})
+                  .status,
+              0);
+    start(R"(
+        <VirtualHost *:${HTTPS_PORT}>
+            )" +
+          pair +
+          R"(
+            SSLVerifyClient optional
+            SSLCACertificateFile client.crt
+            <LocationMatch "^/(?<type>[a-z]+)/(?<name>.*)$">
+                SetHandler hello
+                Require all granted
+            </LocationMatch>
+            HelloMessage "%{reqenv:MATCH_NAME}"
+            <Location /path>
+                HelloMessage "%{REQUEST_URI}"
+            </Location>
+            <Location /query>
+                HelloMessage "%{QUERY_STRING}"
+            </Location>
+            <Location /header>
+                HelloMessage "%{HTTP:X-Name}"
+            </Location>
+            <Location /agent>
+                HelloMessage "%{HTTP_USER_AGENT}"
+            </Location>
+            <Location /user>
+                AuthType Basic
+                AuthName private
+                AuthUserFile passwords
+                Require valid-user
+                HelloMessage "%{REMOTE_USER}"
+            </Location>
+            <Location /certificate>
+                HelloMessage "%{SSL_CLIENT_S_DN_CN}"
+            </Location>
+            <Location /request>
+                HelloMessage "%{THE_REQUEST}"
+            </Location>
+        </VirtualHost>)");
+    const auto ask = [&](const std::string& path) {
+        return fetch({.url = https(path),
+                      .headers = {"X-Name: " + hostile, "User-Agent: " + hostile},
+                      .user = hostile + ":secret",
+                      .ca = root() / "server.crt",
+                      .certificate = root() / "client.crt",
+                      .key = root() / "client.key"})
+            .body;
+    };
+    const std::string safe = html_of(hostile);
+    EXPECT_EQ(ask("/group/" + percent_encoded(hostile)), safe);
+    EXPECT_EQ(ask("/path/" + percent_encoded(hostile)), "/path/" + safe);
+    EXPECT_EQ(ask("/query/?<'>&"), "&lt;&#39;&gt;&amp;");
+    EXPECT_EQ(ask("/header/"), safe);
+    EXPECT_EQ(ask("/agent/"), safe);
+    EXPECT_EQ(ask("/user/"), safe);
+    EXPECT_EQ(ask("/certificate/"), safe);
+    EXPECT_EQ(ask("/request/?'"), "GET /request/?&#39; HTTP/1.1");
+}
+
+// ---------------------------------------------------------------------------
+// Types and status
+
+TEST_F(Message, EachStatusThatMayHaveABodyIsSent)
+{
+    const int codes[] = {200, 201, 203, 206, 226, 299, 400, 401, 404,
+                         405, 418, 429, 450, 500, 501, 503, 511, 599};
+    std::string configuration = std::string(open_location) +
+                                "HelloMessage \"my own body\"\n"
+                                "ErrorDocument 404 \"not mine\"\n"
+                                "ErrorDocument 503 /404\n";
+    for (const int code : codes) {
+        const std::string number = std::to_string(code);
+        configuration.append("<Location /").append(number).append(">\nHelloStatus ");
+        configuration.append(number).append("\nHeader always set Retry-After 120\n</Location>\n");
+    }
+    start(configuration);
+    for (const int code : codes) {
+        const std::string path = "/" + std::to_string(code);
+        const Response response = get(path);
+        EXPECT_EQ(response.status, code);
+        EXPECT_EQ(response.body, "my own body") << code;
+        EXPECT_EQ(response.header("retry-after"), "120") << code;
+        EXPECT_TRUE(eventually([&] {
+            return access_log().find("GET " + path + " " + std::to_string(code)) !=
+                   std::string::npos;
+        })) << access_log();
+        if (code != 200) {
+            // Neither conditions nor ranges apply.
+            const Response asked =
+                fetch({.url = http(path), .headers = {"If-None-Match: *", "Range: bytes=0-1"}});
+            EXPECT_EQ(asked.status, code);
+            EXPECT_EQ(asked.body, "my own body");
+        }
+    }
+}
+
+TEST_F(Message, WhatIsWrongStopsHttpdAndIsExplained)
+{
+    write("folder/file", "");
+    write("empty-body", "");
+    write("large", std::string(1024 * 1024 + 1, 'x'));
+    write("malformed", "one\ntwo %{NO_SUCH_VARIABLE}\n");
+    write("unclosed", "one\ntwo\n%{REMOTE_ADDR\n");
+    const struct {
+        const char* directive;
+        Strings explained;  // in the message, besides the name and the line
+    } cases[] = {
+        {"HelloMessage \"%{NO_SUCH}\"", {"%{NO_SUCH}", "does not exist", "expected"}},
+        {"HelloMessage \"a %{nosuch:arg} b\"", {"%{nosuch:arg}", "does not exist"}},
+        {"HelloMessage \"a %{REMOTE_ADDR\"", {"%{REMOTE_ADDR", "no closing brace", "\\%{"}},
+        {"HelloMessage \"%{}\"", {"%{}", "expected"}},
+        {"HelloMessage \"%{req:%{nosuch:x}}\"", {"%{req:%{nosuch:x}"}},
+        {"HelloMessage \"%{tolower:it's}\"", {"%{tolower:it's}", "quote", "backslash"}},
+        {"HelloMessage one two", {"one argument"}},
+        {"HelloMessage \"\" two", {"one argument"}},
+        {"HelloMessage", {"one argument"}},
+        {"HelloType \"\"", {"\"\"", "expected type/subtype"}},
+        {"HelloType html", {"\"html\"", "expected type/subtype"}},
+        {"HelloType \"text/html; charset\"", {"expected type/subtype"}},
+        {"HelloType \"text/html\r\"", {"expected type/subtype"}},
+        {"HelloType \"text/ht ml\"", {"expected type/subtype"}},
+        {"HelloStatus 204", {"\"204\"", "expected 200 to 299"}},
+        {"HelloStatus 205", {"\"205\""}},
+        {"HelloStatus 199", {"\"199\""}},
+        {"HelloStatus 302", {"\"302\""}},
+        {"HelloStatus 600", {"\"600\""}},
+        {"HelloStatus 99999999999", {"\"99999999999\""}},
+        {"HelloStatus 503x", {"\"503x\""}},
+        {"HelloStatus \"\"", {"\"\""}},
+        {"HelloFile no-such-file", {"/no-such-file", "No such file"}},
+        {"HelloFile folder", {"/folder", "not a regular file", "expected"}},
+        {"HelloFile /dev/zero", {"/dev/zero", "not a regular file"}},
+        {"HelloFile empty-body", {"/empty-body", "is empty", "expected"}},
+        {"HelloFile large", {"/large", "1048577", "expected 1 MiB"}},
+        {"HelloFile malformed", {"/malformed:2:", "%{NO_SUCH_VARIABLE}", "does not exist"}},
+        {"HelloFile unclosed", {"/unclosed:3:", "no closing brace"}},
+        {"HelloFile \"\"", {"\"\"", "expected a file"}},
+    };
+    for (const auto& [directive, explained] : cases) {
+        const Finished checked = check(std::string(open_location) + "\n" + directive + "\n");
+        const std::string configuration = read_file(root() / "httpd.conf");
+        const auto line = std::count(configuration.begin(), configuration.end(), '\n');
+        EXPECT_NE(checked.status, 0) << directive;
+        const std::string name = std::string(directive).substr(0, std::string(directive).find(' '));
+        for (const std::string& part : explained) {
+            EXPECT_NE(checked.err.find(part), std::string::npos) << directive << '\n'
+                                                                 << checked.err;
+        }
+        EXPECT_NE(checked.err.find(name), std::string::npos) << checked.err;
+        EXPECT_NE(checked.err.find("line " + std::to_string(line) + " of " +
+                                   (root() / "httpd.conf").string()),
+                  std::string::npos)
+            << checked.err;
+    }
+}
+
+TEST_F(Message, AFileMayHaveOneMebibyte)
+{
+    write("body", std::string(1024 * 1024, 'x'));
+    start(std::string(open_location) + "HelloFile body\n");
+    EXPECT_EQ(get("/").body.size(), 1024U * 1024U);
+}
+
+}  // namespace
+}  // namespace hello
