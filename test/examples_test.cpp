@@ -1,0 +1,227 @@
+// The recipes in conf/examples: each is loaded as it stands, and does what its head says.
+
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "httpd.h"
+
+namespace hello {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Examples : public HttpdTest {
+  protected:
+    static Path folder()
+    {
+        return source_dir() / "conf/examples";
+    }
+
+    std::string recipe(const char* name) const
+    {
+        return "Define HELLO_EXAMPLES \"" + folder().string() +
+               "\"\n"
+               "Define HELLO_DRAIN \"${ROOT}/drain\"\n"
+               "Define HELLO_MAINTENANCE \"${ROOT}/maintenance\"\n"
+               "Include \"" +
+               (folder() / name).string() + "\"\n";
+    }
+
+    std::string tls_host(const std::string& more = "")
+    {
+        return "<VirtualHost *:${HTTPS_PORT}>\n" + tls() + more + "</VirtualHost>\n";
+    }
+
+    void expect(const Response& response, long status, const char* type, const std::string& body)
+    {
+        EXPECT_EQ(response.status, status) << response;
+        EXPECT_EQ(response.header("content-type"), type);
+        EXPECT_EQ(response.body, body);
+    }
+};
+
+TEST_F(Examples, EachOpensWithWhatItIsForAndHowToSeeIt)
+{
+    const std::string tests = read_file(source_dir() / "test/examples_test.cpp");
+    int count = 0;
+    for (const auto& entry : fs::directory_iterator(folder())) {
+        if (entry.path().extension() != ".conf") {
+            continue;
+        }
+        ++count;
+        const std::string name = entry.path().filename();
+        SCOPED_TRACE(name);
+        std::ifstream in(entry.path());
+        std::string purpose;
+        std::string trial;
+        std::getline(in, purpose);
+        std::getline(in, trial);
+        EXPECT_TRUE(purpose.starts_with("# ")) << purpose;
+        EXPECT_TRUE(trial.starts_with("# See it work: ")) << trial;
+        EXPECT_NE(trial.find("curl "), std::string::npos) << trial;
+        EXPECT_NE(tests.find("recipe(\"" + name + "\")"), std::string::npos) << "is not tested";
+        const Finished checked = check(recipe(name.c_str()));
+        EXPECT_EQ(checked.status, 0) << checked.err;
+        EXPECT_EQ(checked.err.find("not defined"), std::string::npos) << checked.err;
+        // Inside a virtual host too.
+        EXPECT_EQ(check("<VirtualHost *>\n" + recipe(name.c_str()) + "</VirtualHost>\n").status, 0);
+    }
+    EXPECT_EQ(count, 6);
+}
+
+TEST_F(Examples, Health)
+{
+    start(recipe("health.conf") + "CustomLog health.log \"%U\" env=!dontlog\n" + tls_host());
+    expect(get("/healthz"), 200, "text/plain", "ok");
+    expect(get_tls("/healthz"), 200, "text/plain", "ok");
+    EXPECT_EQ(get("/healthz/x").status, 404);
+    EXPECT_EQ(get("/else").status, 404);
+    stop();
+    const std::string log = read_file(root() / "health.log");
+    EXPECT_NE(log.find("/else"), std::string::npos) << log;
+    EXPECT_NE(log.find("/healthz/x"), std::string::npos) << log;
+    EXPECT_EQ(log.find("/healthz\n"), std::string::npos) << log;
+}
+
+TEST_F(Examples, Drain)
+{
+    start(recipe("drain.conf"));
+    expect(get("/healthz"), 200, "text/plain", "ok");
+    write("drain", "");
+    expect(get("/healthz"), 503, "text/plain", "draining");
+    fs::remove(root() / "drain");
+    expect(get("/healthz"), 200, "text/plain", "ok");
+}
+
+TEST_F(Examples, Maintenance)
+{
+    write("htdocs/page.html", "the site");
+    write("htdocs/private/page.html", "the secret");
+    const std::string site = R"(
+        DocumentRoot "${ROOT}/htdocs"
+        <Directory "${ROOT}/htdocs">
+            Require all granted
+        </Directory>
+        <Location "/private">
+            Require all denied
+        </Location>
+        ProxyPass /proxied http://127.0.0.1:${HTTPS_PORT}/ disablereuse=on
+        <VirtualHost *:${HTTPS_PORT}>
+        </VirtualHost>
+    )";
+    expect_log("AH01630");
+    start(recipe("maintenance.conf") + site);
+    const auto expect_site = [this] {
+        EXPECT_EQ(get("/page.html").body, "the site");
+        EXPECT_EQ(get("/proxied/page.html").body, "the site");
+        EXPECT_EQ(get("/private/page.html").status, 403);
+        EXPECT_EQ(get("/missing").status, 404);
+        EXPECT_EQ(get("/page.html").header("retry-after"), std::nullopt);
+    };
+    expect_site();
+    write("maintenance", "");
+    for (const char* const path : {"/", "/page.html", "/missing", "/proxied/page.html"}) {
+        const Response response = get(path);
+        EXPECT_EQ(response.status, 503) << path;
+        EXPECT_EQ(response.header("retry-after"), "120");
+        EXPECT_NE(response.body.find("back soon"), std::string::npos);
+    }
+    EXPECT_EQ(get("/private/page.html").status, 403);
+    reload("Define HELLO_ADMINISTRATORS 127.0.0.0/8\n" + recipe("maintenance.conf") + site);
+    expect_site();
+}
+
+TEST_F(Examples, Whoami)
+{
+    ASSERT_EQ(run({.argv = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=Ada \"L\"",
+                            "-keyout", root() / "client.key", "-out", root() / "client.crt"}})
+                  .status,
+              0);
+    const std::string hash = run({.argv = {"openssl", "passwd", "-apr1", "secret"}}).out;
+    write("passwords", "ada\"\\:" + hash);
+    start(recipe("whoami.conf") + R"(
+        <Location "/whoami">
+            <If "%{HTTPS} == 'on'">
+                AuthType Basic
+                AuthName private
+                AuthUserFile passwords
+                Require valid-user
+            </If>
+        </Location>
+    )" + tls_host("SSLVerifyClient optional\nSSLCACertificateFile client.crt\n"));
+    const Response response =
+        fetch({.url = http("/whoami?token=hidden"),
+               .headers = {"Host: \"</script>\\", "Cookie: hidden", "Authorization: hidden"}});
+    // httpd refuses such a host; a plain one comes next.
+    EXPECT_EQ(response.status, 400);
+    const Response plain = fetch({.url = http("/whoami?token=hidden"),
+                                  .headers = {"Cookie: hidden", "Authorization: hidden"}});
+    EXPECT_EQ(plain.header("content-type"), "application/json");
+    EXPECT_EQ(plain.header("cache-control"), "no-store");
+    EXPECT_EQ(plain.body.find("hidden"), std::string::npos) << plain;
+    const nlohmann::json expected{{"host", "127.0.0.1:" + std::to_string(http_port())},
+                                  {"method", "GET"},
+                                  {"path", "/whoami"},
+                                  {"protocol", "HTTP/1.1"},
+                                  {"tls_version", ""},
+                                  {"tls_cipher", ""},
+                                  {"tls_server_name", ""},
+                                  {"client_address", "127.0.0.1"},
+                                  {"client_certificate", ""},
+                                  {"user", ""}};
+    EXPECT_EQ(nlohmann::json::parse(plain.body), expected);
+
+    const Response secure =
+        fetch({.url = "https://localhost:" + std::to_string(https_port()) + "/whoami",
+               .user = "ada\"\\:secret",
+               .ca = root() / "server.crt",
+               .certificate = root() / "client.crt",
+               .key = root() / "client.key",
+               .resolve_to = "127.0.0.1"});
+    ASSERT_EQ(secure.status, 200) << secure;
+    const auto told = nlohmann::json::parse(secure.body);
+    EXPECT_EQ(told["tls_version"], "TLSv1.3");
+    EXPECT_TRUE(told["tls_cipher"].get<std::string>().starts_with("TLS_")) << told;
+    EXPECT_EQ(told["tls_server_name"], "localhost");
+    EXPECT_EQ(told["user"], "ada\"\\");
+    EXPECT_NE(told["client_certificate"].get<std::string>().find("Ada"), std::string::npos);
+}
+
+TEST_F(Examples, Routes)
+{
+    start(recipe("routes.conf") + "AllowEncodedSlashes NoDecode\n");
+    const char* const html = "text/html; charset=utf-8";
+    expect(get("/"), 200, html, "Hello World!");
+    expect(get("/hello/Ada"), 200, html, "<h1>Hello Ada!</h1>");
+    expect(get("/hello/J%C3%B6rg%20%26%20Co"), 200, html, "<h1>Hello J\xC3\xB6rg &amp; Co!</h1>");
+    expect(get("/hello/%3Cscript%3E%22%27"), 200, html,
+           "<h1>Hello &lt;script&gt;&quot;&#39;!</h1>");
+    EXPECT_EQ(fetch({.url = http("/hello/Ada"), .method = "POST"}).status, 405);
+    for (const char* const path :
+         {"/hello", "/hello/", "/hello/a/b", "/hello/a/", "/other", "/x/hello/a"}) {
+        EXPECT_EQ(get(path).status, 404) << path;
+    }
+}
+
+TEST_F(Examples, WellKnown)
+{
+    start("Define HELLO_ACME_THUMBPRINT thumb\nDefine HELLO_MATRIX chat.example.org\n" +
+          recipe("well-known.conf"));
+    const std::string base = "/.well-known/";
+    expect(get(base + "matrix/server"), 200, "application/json",
+           R"({"m.server": "chat.example.org:443"})");
+    const Response client = get(base + "matrix/client");
+    expect(client, 200, "application/json",
+           R"({"m.homeserver": {"base_url": "https://chat.example.org"}})");
+    EXPECT_EQ(client.header("access-control-allow-origin"), "*");
+    expect(get(base + "acme-challenge/a-Token_1"), 200, "text/plain", "a-Token_1.thumb");
+    for (const char* const path :
+         {"acme-challenge/", "acme-challenge/a/b", "acme-challenge/%3Cb%3E", "acme-challenge/a.b",
+          "matrix/server/x", "matrix/"}) {
+        EXPECT_EQ(get(base + path).status, 404) << path;
+    }
+}
+
+}  // namespace
+}  // namespace hello
