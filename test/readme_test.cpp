@@ -1,0 +1,73 @@
+// The README is true: each configuration in it loads, and its reference says of each
+// directive what httpd says.
+
+#include <regex>
+#include <sstream>
+
+#include "httpd.h"
+
+namespace hello {
+namespace {
+
+class Readme : public HttpdTest {
+  protected:
+    std::string text_ = read_file(source_dir() / "README.md");
+};
+
+TEST_F(Readme, EachConfigurationLoads)
+{
+    write("conf/examples/whoami.json", read_file(source_dir() / "conf/examples/whoami.json"));
+    const std::regex block("```apache\n([^`]*)```");
+    int count = 0;
+    for (auto at = std::sregex_iterator(text_.begin(), text_.end(), block);
+         at != std::sregex_iterator(); ++at, ++count) {
+        // The harness has loaded the module by its own path.
+        const std::string configuration =
+            std::regex_replace((*at)[1].str(), std::regex("LoadModule hello_module .*\n"), "");
+        const Finished checked = check(configuration);
+        EXPECT_EQ(checked.status, 0) << configuration << checked.err;
+    }
+    EXPECT_GE(count, 6);
+}
+
+TEST_F(Readme, TheSmallestConfigurationAnswers)
+{
+    const std::regex block("```apache\nLoadModule hello_module .*\n([^`]*)```");
+    std::smatch found;
+    ASSERT_TRUE(std::regex_search(text_, found, block));
+    start(found[1].str());
+    EXPECT_EQ(get("/hello").body, "Hello World!");
+}
+
+TEST_F(Readme, ReferenceSaysWhatHttpdSays)
+{
+    ASSERT_EQ(check("").status, 0);
+    const Finished listed =
+        run({.argv = {httpd_path(), "-L", "-f", root() / "httpd.conf"}, .under_sanitizer = true});
+    const std::regex entry(R"((\w+) \(mod_hello\.cpp\)\n\t(.*)\n\t(.*)\n)");
+    int count = 0;
+    for (auto at = std::sregex_iterator(listed.out.begin(), listed.out.end(), entry);
+         at != std::sregex_iterator(); ++at, ++count) {
+        const std::string name = (*at)[1];
+        SCOPED_TRACE(name);
+        EXPECT_EQ((*at)[3], "Allowed in *.conf anywhere");
+        const std::size_t section = text_.find("### " + name + "\n");
+        ASSERT_NE(section, std::string::npos);
+        const std::string reference = text_.substr(section, text_.find("\n#", section) - section);
+        for (const std::string& row :
+             {"| Description | " + (*at)[2].str() + " |", "| Syntax | `" + name + " ",
+              std::string("| Context | server config, virtual host, directory |"),
+              std::string("| Override | none |"), std::string("| Module | mod_hello |"),
+              std::string("```apache\n")}) {
+            EXPECT_NE(reference.find(row), std::string::npos) << row;
+        }
+    }
+    EXPECT_EQ(count, 4) << listed.out << listed.err;
+    const std::regex heading("### (Hello\\w+)");
+    EXPECT_EQ(std::distance(std::sregex_iterator(text_.begin(), text_.end(), heading),
+                            std::sregex_iterator()),
+              count);
+}
+
+}  // namespace
+}  // namespace hello
