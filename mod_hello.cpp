@@ -176,10 +176,7 @@ struct Message {
     const char* etag = nullptr;           // strong: RFC 9110, section 8.8.1
     const char* last_modified = nullptr;  // of a file
     apr_time_t mtime = 0;                 // the same for httpd
-    bool is_constant() const
-    {
-        return etag != nullptr;
-    }
+    bool is_constant() const { return etag != nullptr; }
 };
 
 /// A message without an expression. The bytes are not copied.
@@ -463,7 +460,7 @@ std::string_view render(request_rec* r, const Message& message, Escape escape)
 // A body in a file is read when the configuration is read, and again by the first
 // request after it has changed. Requests that are under way keep the version they have.
 
-constexpr std::size_t largest_file = 1024 * 1024;
+constexpr std::size_t largest_file = 1'048'576;  // bytes: 1 MiB
 
 /// What tells one version of a file from another.
 struct Identity {
@@ -500,10 +497,7 @@ std::optional<std::string> read(const char* path, const std::optional<Identity>&
 {
     struct Descriptor {
         int number;
-        ~Descriptor()
-        {
-            ::close(number);
-        }
+        ~Descriptor() { ::close(number); }
     };
     // Where somebody has put a pipe, opening must not wait for a writer.
     const Descriptor file{::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
@@ -545,10 +539,7 @@ std::optional<std::string> read(const char* path, const std::optional<Identity>&
 /// pool, because versions come and go in any thread.
 struct Version {
     Version(std::string_view text, const Identity& id, const Origin& origin);
-    ~Version()
-    {
-        apr_pool_destroy(pool);
-    }
+    ~Version() { apr_pool_destroy(pool); }
     Version(const Version&) = delete;
     Version& operator=(const Version&) = delete;
 
@@ -584,6 +575,7 @@ class Store {
         bool is_whole = false;             // nobody died while writing it
         bool has_refused = false;          // something was found wrong and logged:
         std::optional<Identity> refused;   // what, if there was a file at all
+        bool is_hopeless = false;          // only another version can be better
         std::int64_t unsettled_since = 0;  // microseconds since 1970, or 0
         std::size_t size;
         char text[largest_file];
@@ -596,15 +588,9 @@ class Store {
 
     /// std::lock_guard works on a store.
     void lock();
-    void unlock()
-    {
-        pthread_mutex_unlock(&content_->mutex);
-    }
+    void unlock() { pthread_mutex_unlock(&content_->mutex); }
 
-    Content& content()
-    {
-        return *content_;
-    }
+    Content& content() { return *content_; }
     void keep(std::string_view text, const Identity& identity);
 
   private:
@@ -665,7 +651,7 @@ class File {
   private:
     bool load(const std::optional<Identity>& found);
     void refresh(request_rec* r, std::optional<Identity> found);
-    std::chrono::nanoseconds unrest(const std::optional<Identity>& found) const;
+    std::chrono::nanoseconds unrest(const std::optional<Identity>& found);
     bool has_patience();
 
     static constexpr std::chrono::milliseconds patience{500};
@@ -721,12 +707,23 @@ void File::refresh(request_rec* r, std::optional<Identity> found)
     Store::Content& shared = store_.content();
     const auto is_known = [&] {
         return (shared.is_whole && found == shared.identity) ||
-               (shared.has_refused && found == shared.refused);
+               (shared.has_refused && shared.is_hopeless && found == shared.refused);
+    };
+    const auto refuse = [&](const std::exception& error, bool is_hopeless) {
+        if (!shared.has_refused || found != shared.refused) {
+            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                          "%s at %s:%d: %s; the last good version goes on being served",
+                          origin_.directive, origin_.config, origin_.line, error.what());
+        }
+        shared.has_refused = true;
+        shared.refused = found;
+        shared.is_hopeless = is_hopeless;
+        shared.unsettled_since = 0;
     };
     try {
         while (!is_known()) {
             const std::chrono::nanoseconds rest = unrest(found);
-            if (rest == rest.zero()) {
+            if (rest == 0ns) {
                 if (load(found)) {
                     return;
                 }
@@ -737,13 +734,10 @@ void File::refresh(request_rec* r, std::optional<Identity> found)
             }
             found = look(path_);
         }
+    } catch (const std::system_error& error) {
+        refuse(error, false);  // its mode may change, or a descriptor become free
     } catch (const std::exception& error) {
-        shared.has_refused = true;
-        shared.refused = found;
-        shared.unsettled_since = 0;
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                      "%s at %s:%d: %s; the last good version goes on being served",
-                      origin_.directive, origin_.config, origin_.line, error.what());
+        refuse(error, true);
     }
     if (shared.is_whole && shared.identity != version_->identity) {
         version_ = std::make_shared<const Version>(std::string_view(shared.text, shared.size),
@@ -754,9 +748,9 @@ void File::refresh(request_rec* r, std::optional<Identity> found)
 /// How long a changed file must be left alone until it can be read. One that was renamed
 /// into place is whole. One that is written in place may be half there, which nothing but
 /// quiet tells; where it is empty, the writer has most likely just begun.
-std::chrono::nanoseconds File::unrest(const std::optional<Identity>& found) const
+std::chrono::nanoseconds File::unrest(const std::optional<Identity>& found)
 {
-    const Identity& served = version_->identity;
+    const Identity& served = store_.content().identity;
     if (!found || found->device != served.device || found->inode != served.inode) {
         return {};
     }

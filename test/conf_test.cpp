@@ -15,10 +15,7 @@ namespace {
 
 class Conf : public HttpdTest {
   protected:
-    Path conf(const char* name) const
-    {
-        return source_dir() / "conf" / name;
-    }
+    Path conf(const char* name) const { return source_dir() / "conf" / name; }
 
     void start_private_server(const std::vector<std::string>& key_options = {},
                               const std::vector<std::string>& defines = {})

@@ -45,10 +45,7 @@ class Contract : public HttpdTest, public testing::WithParamInterface<Way> {
             </VirtualHost>)");
     }
 
-    bool is(std::string_view protocol) const
-    {
-        return GetParam().protocol == protocol;
-    }
+    bool is(std::string_view protocol) const { return GetParam().protocol == protocol; }
 
     Response ask(const std::string& method, const Strings& headers = {}, const char* path = "/",
                  const std::optional<std::string>& body = {}) const
@@ -61,10 +58,7 @@ class Contract : public HttpdTest, public testing::WithParamInterface<Way> {
                       .http2 = is("h2")});
     }
 
-    std::string etag() const
-    {
-        return ask("GET").header("etag").value_or("");
-    }
+    std::string etag() const { return ask("GET").header("etag").value_or(""); }
 };
 
 INSTANTIATE_TEST_SUITE_P(, Contract, testing::ValuesIn(ways), [](const auto& way) {

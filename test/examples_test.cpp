@@ -12,10 +12,7 @@ namespace fs = std::filesystem;
 
 class Examples : public HttpdTest {
   protected:
-    static Path folder()
-    {
-        return source_dir() / "conf/examples";
-    }
+    static Path folder() { return source_dir() / "conf/examples"; }
 
     std::string recipe(const char* name) const
     {

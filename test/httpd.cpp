@@ -48,16 +48,10 @@ class Descriptor {
             fail("descriptor");
         }
     }
-    ~Descriptor()
-    {
-        ::close(number_);
-    }
+    ~Descriptor() { ::close(number_); }
     Descriptor(const Descriptor&) = delete;
     Descriptor& operator=(const Descriptor&) = delete;
-    int get() const
-    {
-        return number_;
-    }
+    int get() const { return number_; }
 
   private:
     int number_;

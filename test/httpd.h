@@ -49,10 +49,7 @@ class TemporaryFolder {
     ~TemporaryFolder();
     TemporaryFolder(const TemporaryFolder&) = delete;
     TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-    const Path& path() const
-    {
-        return path_;
-    }
+    const Path& path() const { return path_; }
 
   private:
     Path path_;
@@ -76,10 +73,7 @@ class Process {
     Process(const Process&) = delete;
     Process& operator=(const Process&) = delete;
 
-    pid_t pid() const
-    {
-        return pid_;
-    }
+    pid_t pid() const { return pid_; }
     void signal(int number) const;
     /// Sends a signal to every process of the group, as a terminal's Ctrl-C does.
     void signal_group(int number) const;
@@ -90,10 +84,7 @@ class Process {
     /// Whether it has ended; then status() is what a shell would show: the exit status,
     /// or 128 and the signal.
     bool ended();
-    int status() const
-    {
-        return status_.value_or(-1);
-    }
+    int status() const { return status_.value_or(-1); }
     /// Waits for its end. Returns status(), or -1 at the deadline.
     int wait(std::chrono::milliseconds deadline = patience);
     /// Whether any process of its group is left.
@@ -170,20 +161,11 @@ class HttpdTest : public testing::Test {
     void TearDown() override;
 
     /// ServerRoot. The configuration knows it as ${ROOT}.
-    const Path& root() const
-    {
-        return folder_.path();
-    }
-    void write(const Path& name, std::string_view content)
-    {
-        write_file(root() / name, content);
-    }
+    const Path& root() const { return folder_.path(); }
+    void write(const Path& name, std::string_view content) { write_file(root() / name, content); }
 
     /// event, worker or prefork, for the next start().
-    void use_mpm(std::string mpm)
-    {
-        mpm_ = std::move(mpm);
-    }
+    void use_mpm(std::string mpm) { mpm_ = std::move(mpm); }
 
     /// Starts httpd with a configuration and waits until it listens. It has the modules
     /// of `modules()`, mod_hello, and listens on ${HTTP_PORT} and ${HTTPS_PORT}.
@@ -201,10 +183,7 @@ class HttpdTest : public testing::Test {
 
     /// Announces that the error log may hold such a line (an ECMAScript pattern), and
     /// that it must hold one at the end.
-    void expect_log(const std::string& pattern)
-    {
-        announced_.push_back(pattern);
-    }
+    void expect_log(const std::string& pattern) { announced_.push_back(pattern); }
 
     /// Stops httpd and waits until nothing of it is left. TearDown does this too.
     void stop();
@@ -216,35 +195,17 @@ class HttpdTest : public testing::Test {
     std::string http(std::string_view path = "/") const;
     std::string https(std::string_view path = "/") const;
     /// Fetches over http, or over verified https.
-    Response get(std::string_view path) const
-    {
-        return fetch({.url = http(path)});
-    }
+    Response get(std::string_view path) const { return fetch({.url = http(path)}); }
     Response get_tls(std::string_view path) const
     {
         return fetch({.url = https(path), .ca = root() / "server.crt"});
     }
 
-    std::string error_log() const
-    {
-        return read_file(root() / "error.log");
-    }
-    std::string access_log() const
-    {
-        return read_file(root() / "access.log");
-    }
-    Process& httpd()
-    {
-        return *httpd_;
-    }
-    int http_port() const
-    {
-        return http_port_;
-    }
-    int https_port() const
-    {
-        return https_port_;
-    }
+    std::string error_log() const { return read_file(root() / "error.log"); }
+    std::string access_log() const { return read_file(root() / "access.log"); }
+    Process& httpd() { return *httpd_; }
+    int http_port() const { return http_port_; }
+    int https_port() const { return https_port_; }
 
   private:
     std::string preamble() const;

@@ -60,10 +60,7 @@ class Sections : public Message {
         </Directory>
     )";
 
-    void use(const std::string& directives)
-    {
-        reload(common + directives);
-    }
+    void use(const std::string& directives) { reload(common + directives); }
 
     static std::string in(const Level& level, const std::string& directives)
     {
@@ -92,8 +89,8 @@ TEST_F(Sections, EachLevelTakesEachDirective)
 
 TEST_F(Sections, TheInnerOneWinsDirectiveByDirective)
 {
-    for (auto outer = std::begin(levels); outer != std::end(levels); ++outer) {
-        for (auto inner = outer + 1; inner != std::end(levels); ++inner) {
+    for (const auto* outer = std::begin(levels); outer != std::end(levels); ++outer) {
+        for (const auto* inner = outer + 1; inner != std::end(levels); ++inner) {
             SCOPED_TRACE(std::string(inner->name) + " in " + outer->name);
             const std::string around =
                 in(*outer, "HelloMessage outer\nHelloType text/outer\nHelloStatus 222\n");
@@ -545,9 +542,9 @@ TEST_F(Message, WhatIsWrongStopsHttpdAndIsExplained)
 
 TEST_F(Message, AFileMayHaveOneMebibyte)
 {
-    write("body", std::string(1024 * 1024, 'x'));
+    write("body", std::string(1'048'576, 'x'));
     start(std::string(open_location) + "HelloFile body\n");
-    EXPECT_EQ(get("/").body.size(), 1024U * 1024U);
+    EXPECT_EQ(get("/").body.size(), 1'048'576U);
 }
 
 }  // namespace

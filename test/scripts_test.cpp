@@ -53,10 +53,7 @@ TEST(Scripts, SetupIsSilentWhenAllIsThere)
 
 class MakeCert : public testing::Test {
   protected:
-    const Path& folder() const
-    {
-        return folder_.path();
-    }
+    const Path& folder() const { return folder_.path(); }
 
     Finished make(const Strings& options) const
     {
@@ -237,10 +234,7 @@ class Run : public testing::Test {
         return result;
     }
 
-    bool left_nothing() const
-    {
-        return fs::is_empty(folder_.path() / "tmp");
-    }
+    bool left_nothing() const { return fs::is_empty(folder_.path() / "tmp"); }
 
     std::string url(const char* scheme, std::size_t port) const
     {
