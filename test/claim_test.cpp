@@ -193,21 +193,26 @@ TEST_F(Claim, WorksWhereverHttpdTakesSetHandler)
         const char* configuration;
         const char* path;
     } cases[] = {
-        {"server", "SetHandler hello", "/any"},
-        {"virtual host", "<VirtualHost *:${HTTP_PORT}>\nSetHandler hello\n</VirtualHost>", "/any"},
-        {"location", "<Location /a>\nSetHandler hello\n</Location>", "/a"},
-        {"location match", "<LocationMatch ^/a+$>\nSetHandler hello\n</LocationMatch>", "/aa"},
-        {"if", "<If \"%{QUERY_STRING} == 'a'\">\nSetHandler hello\n</If>", "/any?a"},
-        {"if in location", "<Location /a>\n<If \"true\">\nSetHandler hello\n</If>\n</Location>",
-         "/a"},
-        {"another case", "<Location /a>\nSetHandler Hello\n</Location>", "/a"},
-        {"expression", "<Location /a>\nSetHandler \"%{tolower:HELLO}\"\n</Location>", "/a"},
+        {"server", "SetHandler hello", "/folder"},
+        {"virtual host", "<VirtualHost *:${HTTP_PORT}>\nSetHandler hello\n</VirtualHost>",
+         "/folder"},
+        {"location", "<Location /folder>\nSetHandler hello\n</Location>", "/folder"},
+        {"location match", "<LocationMatch ^/f[a-z]+$>\nSetHandler hello\n</LocationMatch>",
+         "/folder"},
+        {"if", "<If \"%{QUERY_STRING} == 'a'\">\nSetHandler hello\n</If>", "/folder?a"},
+        {"if in location",
+         "<Location /folder>\n<If \"true\">\nSetHandler hello\n</If>\n</Location>", "/folder"},
+        {"another case", "<Location /folder>\nSetHandler Hello\n</Location>", "/folder"},
+        {"expression", "<Location /folder>\nSetHandler \"%{tolower:HELLO}\"\n</Location>",
+         "/folder"},
         {"directory", "<Directory \"${ROOT}/htdocs\">\nSetHandler hello\n</Directory>",
          "/page.html"},
         {"files", "<Files page.html>\nSetHandler hello\n</Files>", "/page.html"},
         {"extension", "AddHandler hello .html", "/page.html"},
         {".htaccess", "", "/htaccess/page.html"},
     };
+    // Were it not claimed, mod_dir would redirect to "/folder/".
+    write("htdocs/folder/page.html", "the file");
     write("htdocs/page.html", "the file");
     write("htdocs/htaccess/page.html", "the file");
     write("htdocs/htaccess/.htaccess", "SetHandler hello\n");

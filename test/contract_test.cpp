@@ -286,6 +286,16 @@ TEST_F(Connection, LeavesOptionsForTheWholeServerToHttpd)
     EXPECT_EQ(count(received, "Allow:"), 0U) << received;
 }
 
+TEST_F(Connection, LeavesWhatIsNoPathToHttpd)
+{
+    reload("SetHandler hello\n");
+    const std::string end = " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n";
+    EXPECT_TRUE(exchange(http_port(), "GET /" + end).starts_with("HTTP/1.1 200 "));
+    EXPECT_TRUE(exchange(http_port(), "GET *" + end).starts_with("HTTP/1.1 400 "));
+    EXPECT_TRUE(exchange(http_port(), "OPTIONS *" + end).starts_with("HTTP/1.1 200 "));
+    EXPECT_TRUE(exchange(http_port(), "CONNECT a:1" + end).starts_with("HTTP/1.1 405 "));
+}
+
 TEST_F(Connection, PrintsNothingThatAClientSent)
 {
     const std::string received =
