@@ -12,6 +12,13 @@ namespace {
 
 using Strings = std::vector<std::string>;
 
+/// A location of its own for each case of a table.
+std::string numbered_path(int number)
+{
+    std::string path = "/";
+    return path += std::to_string(number);
+}
+
 class Message : public HttpdTest {
   protected:
     static constexpr const char* open_location = R"(
@@ -172,7 +179,7 @@ TEST_F(Message, TextStandsAsItIsAndExpressionsAreReplaced)
     start(configuration);
     number = 0;
     for (const auto& [message, body] : cases) {
-        EXPECT_EQ(get("/" + std::to_string(number++) + "?q").body, body) << message;
+        EXPECT_EQ(get(numbered_path(number++) + "?q").body, body) << message;
     }
 }
 
@@ -461,7 +468,7 @@ TEST_F(Message, EachStatusThatMayHaveABodyIsSent)
     }
     start(configuration);
     for (const int code : codes) {
-        const std::string path = "/" + std::to_string(code);
+        const std::string path = numbered_path(code);
         const Response response = get(path);
         EXPECT_EQ(response.status, code);
         EXPECT_EQ(response.body, "my own body") << code;
