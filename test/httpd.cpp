@@ -709,6 +709,7 @@ void HttpdTest::reload(const std::string& configuration)
     const std::size_t before = generations(error_log());
     configuration_ = preamble() + configuration;
     write("httpd.conf", configuration_);
+    await_idleness();
     httpd_->signal(SIGHUP);
     if (!eventually([&] { return httpd_->ended() || generations(error_log()) > before; }) ||
         httpd_->ended()) {
@@ -717,13 +718,19 @@ void HttpdTest::reload(const std::string& configuration)
     }
 }
 
+/// A child of the event MPM that is told to end while it closes a connection can crash,
+/// with and without mod_hello (2 and 3 times in 300 restarts).
+void HttpdTest::await_idleness()
+{
+    EXPECT_TRUE(eventually([this] { return is_idle(http_port_) && is_idle(https_port_); }));
+}
+
 void HttpdTest::stop()
 {
     if (!httpd_) {
         return;
     }
-    // httpd can stumble over a connection that ends while it does.
-    EXPECT_TRUE(eventually([this] { return is_idle(http_port_) && is_idle(https_port_); }));
+    await_idleness();
     httpd_->signal(SIGTERM);
     EXPECT_EQ(httpd_->wait(), 0) << "httpd did not end well: " << httpd_->err();
     EXPECT_TRUE(eventually([this] { return !httpd_->group_alive(); })) << "a process is left";

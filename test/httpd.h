@@ -209,6 +209,7 @@ class HttpdTest : public testing::Test {
 
   private:
     std::string preamble() const;
+    void await_idleness();
     void launch(const std::function<std::vector<std::string>()>& arguments);
     std::vector<std::string> unexpected_lines() const;
 
