@@ -195,29 +195,45 @@ TEST_F(Access, ClientCertificatesDecide)
             ASSERT_EQ(made.status, 0) << made.err;
         }
     }
+    const auto ask = [&](const char* who) {
+        Request request{.url = https(), .ca = root() / "server.crt"};
+        if (who != nullptr) {
+            request.certificate = root() / (std::string(who) + ".crt");
+            request.key = root() / (std::string(who) + ".key");
+        }
+        return request;
+    };
+    const std::string pair = tls();
+    const auto host = [&](const char* in_host, const char* in_location) {
+        return "<VirtualHost *:${HTTPS_PORT}>\n" + pair + "SSLCACertificateFile ours-ca.crt\n" +
+               in_host + "<Location />\nSetHandler hello\nRequire all granted\n" + in_location +
+               "</Location>\n</VirtualHost>\n";
+    };
     expect_log("AH02039");  // the foreign one: its issuer is not known
-    start(R"(
-        <Location "/">
-            SetHandler hello
-            Require all granted
-        </Location>
-        <VirtualHost *:${HTTPS_PORT}>
-            )" +
-          tls() + R"(
-            SSLVerifyClient require
-            SSLCACertificateFile ours-ca.crt
-        </VirtualHost>)");
-    const Path ca = root() / "server.crt";
-    const Response without = fetch({.url = https(), .ca = ca});
-    EXPECT_EQ(without.status, 0) << without;
-    EXPECT_NE(without.error, "");
-    const Response foreign = fetch({.url = https(),
-                                    .ca = ca,
-                                    .certificate = root() / "theirs.crt",
-                                    .key = root() / "theirs.key"});
-    EXPECT_EQ(foreign.status, 0) << foreign;
-    expect_answered(
-        {.url = https(), .ca = ca, .certificate = root() / "ours.crt", .key = root() / "ours.key"});
+
+    start(host("SSLVerifyClient require\n", ""));
+    for (const char* const who : {static_cast<const char*>(nullptr), "theirs"}) {
+        const Response refused = fetch(ask(who));
+        EXPECT_EQ(refused.status, 0) << refused;
+        EXPECT_NE(refused.error, "");
+    }
+    expect_answered(ask("ours"));
+
+    // In a location the handshake is over: httpd asks again, by renegotiation in TLS 1.2
+    // and by post-handshake authentication in TLS 1.3.
+    expect_log("AH0226[123]");  // it failed
+    expect_log("peer did not return a certificate");
+    expect_log("certificate verify failed");
+    for (const char* const version : {"SSLProtocol TLSv1.2\n", "SSLProtocol TLSv1.3\n"}) {
+        SCOPED_TRACE(version);
+        reload(host(version, "SSLVerifyClient require\n"));
+        for (const char* const who : {static_cast<const char*>(nullptr), "theirs"}) {
+            const Response refused = fetch(ask(who));
+            EXPECT_NE(refused.status, 200) << refused;
+            EXPECT_EQ(refused.body.find("Hello World!"), std::string::npos);
+        }
+        expect_answered(ask("ours"));
+    }
 }
 
 }  // namespace
