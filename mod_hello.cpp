@@ -491,6 +491,11 @@ std::optional<Identity> look(const char* path)
     return identity_of(status);
 }
 
+std::string unreadable(const char* path)
+{
+    return shown(path) + " cannot be read, expected a file that holds the body";
+}
+
 /// Reads the version of a file that was found there, or nothing where it is another one
 /// by now. Throws why it cannot be a body.
 std::optional<std::string> read(const char* path, const std::optional<Identity>& found)
@@ -503,7 +508,7 @@ std::optional<std::string> read(const char* path, const std::optional<Identity>&
     const Descriptor file{::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
     struct stat status {};
     if (file.number < 0 || ::fstat(file.number, &status) != 0) {
-        throw std::system_error(errno, std::generic_category(), shown(path));
+        throw std::system_error(errno, std::generic_category(), unreadable(path));
     }
     if (identity_of(status) != found) {
         return std::nullopt;
@@ -527,7 +532,7 @@ std::optional<std::string> read(const char* path, const std::optional<Identity>&
         done += static_cast<std::size_t>(count);
     }
     if (count < 0 || ::fstat(file.number, &status) != 0) {
-        throw std::system_error(errno, std::generic_category(), shown(path));
+        throw std::system_error(errno, std::generic_category(), unreadable(path));
     }
     if (done != size || identity_of(status) != found) {
         return std::nullopt;

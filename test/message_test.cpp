@@ -520,7 +520,7 @@ TEST_F(Message, WhatIsWrongStopsHttpdAndIsExplained)
         {"HelloStatus 99999999999", {"\"99999999999\""}},
         {"HelloStatus 503x", {"\"503x\""}},
         {"HelloStatus \"\"", {"\"\""}},
-        {"HelloFile no-such-file", {"/no-such-file", "No such file"}},
+        {"HelloFile no-such-file", {"/no-such-file", "No such file", "expected a file"}},
         {"HelloFile folder", {"/folder", "not a regular file", "expected"}},
         {"HelloFile /dev/zero", {"/dev/zero", "not a regular file"}},
         {"HelloFile empty-body", {"/empty-body", "is empty", "expected"}},
