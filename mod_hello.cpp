@@ -332,28 +332,20 @@ char* put(char* out, std::string_view text)
 /// HTML text, safe in element content and in an attribute in quotes of either kind.
 char* put_html(char* out, std::string_view value)
 {
-    for (const char c : value) {
-        switch (c) {
-            case '&':
-                out = put(out, "&amp;");
-                break;
-            case '<':
-                out = put(out, "&lt;");
-                break;
-            case '>':
-                out = put(out, "&gt;");
-                break;
-            case '"':
-                out = put(out, "&quot;");
-                break;
-            case '\'':
-                out = put(out, "&#39;");
-                break;
-            default:
-                *out++ = c;
+    for (;;) {
+        const std::size_t at = value.find_first_of("&<>\"'");
+        out = put(out, value.substr(0, at));
+        if (at == std::string_view::npos) {
+            return out;
         }
+        const char c = value[at];
+        out = put(out, c == '&'   ? "&amp;"
+                       : c == '<' ? "&lt;"
+                       : c == '>' ? "&gt;"
+                       : c == '"' ? "&quot;"
+                                  : "&#39;");
+        value.remove_prefix(at + 1);
     }
-    return out;
 }
 
 struct Sequence {
@@ -413,6 +405,20 @@ char* put_json(char* out, std::string_view value)
     return out;
 }
 
+/// As the escaping says.
+char* put_value(char* out, std::string_view value, Escape escape)
+{
+    switch (escape) {
+        case Escape::html:
+            return put_html(out, value);
+        case Escape::json:
+            return put_json(out, value);
+        case Escape::none:
+            return put(out, value);
+    }
+    return out;
+}
+
 /// Evaluates a body for a request. The result lives as long as the request.
 /// Throws why an expression has no value, and where it stands.
 std::string_view render(request_rec* r, const Message& message, Escape escape)
@@ -438,18 +444,7 @@ std::string_view render(request_rec* r, const Message& message, Escape escape)
     char* const begin = static_cast<char*>(apr_palloc(r->pool, size));
     char* out = begin;
     for (std::size_t i = 0; i < count; ++i) {
-        out = put(out, message.pieces[i].text);
-        switch (escape) {
-            case Escape::html:
-                out = put_html(out, values[i]);
-                break;
-            case Escape::json:
-                out = put_json(out, values[i]);
-                break;
-            case Escape::none:
-                out = put(out, values[i]);
-                break;
-        }
+        out = put_value(put(out, message.pieces[i].text), values[i], escape);
     }
     return {begin, static_cast<std::size_t>(out - begin)};
 }
