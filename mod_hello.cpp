@@ -222,7 +222,8 @@ const char* unscannable(std::string_view text)
         if (text[at] == '\\') {
             ++at;
         } else if (text[at] == '"' || text[at] == '\'') {
-            return "a quote in it needs a backslash before it";
+            return "a quote in it needs a backslash before it (in a directive between double "
+                   "quotes: \\\\\\\")";
         }
     }
     return nullptr;
@@ -244,10 +245,10 @@ Piece parse_expression(apr_pool_t* pool, std::string_view text, const Origin& or
         error = ap_expr_parse(pool, pool, expression, source, nullptr);
     }
     if (error != nullptr) {
-        throw std::runtime_error(std::string(place) + "bad expression \"" + source +
-                                 "\": " + error +
-                                 "; expected a variable or a function of httpd's expressions, such "
-                                 "as %{REMOTE_ADDR}; \\%{ stands for a literal %{");
+        throw std::runtime_error(
+            std::string(place) + "bad expression \"" + source + "\": " + error +
+            "; expected a variable or a function of httpd's expressions whose "
+            "module is loaded, such as %{REMOTE_ADDR}; \\%{ stands for a literal %{");
     }
     return {.text = {},
             .expression = expression,
@@ -1062,16 +1063,21 @@ int answer_body(request_rec* r, const Config& config, const Type& type)
         apr_bucket_pool_create(message.bytes.data(), message.bytes.size(), r->pool, allocator));
 }
 
-/// Hook handler: answers GET, HEAD and OPTIONS and refuses every other method.
+/// Hook handler: answers GET, HEAD and OPTIONS, and refuses every other method unless the
+/// configured status is an error anyway.
 /// Whatever decides on access has decided by now.
 int answer(request_rec* r)
 {
     if (!is_ours(r)) {
         return DECLINED;
     }
-    const bool is_allowed = r->method_number == M_GET || r->method_number == M_OPTIONS;
+    const auto& config =
+        *static_cast<const Config*>(ap_get_module_config(r->per_dir_config, &hello_module));
+    // An error is one for every method.
+    const bool is_error = config.status != nullptr && config.status->code >= 400;
+    const bool is_allowed = r->method_number == M_GET || r->method_number == M_OPTIONS || is_error;
     // Who asks before it sends need not send what will be refused: RFC 9110, 10.1.1.
-    if (is_allowed || r->expecting_100 == 0) {
+    if (r->expecting_100 == 0 || (is_allowed && !is_error)) {
         if (const int status = drop_body(r); status != OK) {
             return status;
         }
@@ -1081,8 +1087,6 @@ int answer(request_rec* r)
         apr_table_setn(r->err_headers_out, "Allow", allowed_methods);
         return HTTP_METHOD_NOT_ALLOWED;
     }
-    const auto& config =
-        *static_cast<const Config*>(ap_get_module_config(r->per_dir_config, &hello_module));
     const Type& type = config.type != nullptr ? *config.type : default_type;
     set_content_type(r, type.value);
     if (r->method_number == M_OPTIONS) {

@@ -58,7 +58,8 @@ absolute() {
         path=${path%/*}
         [[ -n $path ]] || path=/
     done
-    base=$(cd -- "$path" && pwd -P)
+    base=$(cd -- "$path" 2>/dev/null && pwd -P) ||
+        fail "cannot enter the folder $(quote "$path")" 'choose one that you may enter'
     printf '%s%s' "${base%/}" "$rest"
 }
 

@@ -123,6 +123,8 @@ TEST_F(Examples, Maintenance)
         EXPECT_EQ(response.header("retry-after"), "120");
         EXPECT_NE(response.body.find("back soon"), std::string::npos);
     }
+    EXPECT_EQ(fetch({.url = http("/proxied/page.html"), .method = "POST", .body = "x"}).status,
+              503);
     EXPECT_EQ(get("/private/page.html").status, 403);
     reload("Define HELLO_ADMINISTRATORS 127.0.0.0/8\n" + recipe("maintenance.conf") + site);
     expect_site();

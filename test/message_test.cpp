@@ -487,6 +487,24 @@ TEST_F(Message, EachStatusThatMayHaveABodyIsSent)
     }
 }
 
+TEST_F(Message, AnErrorIsOneForEveryMethod)
+{
+    start(std::string(open_location) +
+          "HelloStatus 503\nHelloMessage sorry\n"
+          "<Location /fine>\nHelloStatus 201\n</Location>\n");
+    for (const char* const method : {"GET", "POST", "PUT", "DELETE", "BREW"}) {
+        const Response response = fetch({.url = http(), .method = method, .body = "x"});
+        EXPECT_EQ(response.status, 503) << method;
+        EXPECT_EQ(response.body, "sorry") << method;
+    }
+    EXPECT_EQ(fetch({.url = http(), .method = "OPTIONS"}).status, 200);
+    EXPECT_EQ(fetch({.url = http("/fine"), .method = "POST"}).status, 405);
+    const std::string asked = exchange(http_port(),
+                                       "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n"
+                                       "Expect: 100-continue\r\n\r\n");
+    EXPECT_TRUE(asked.starts_with("HTTP/1.1 503 ")) << asked;
+}
+
 TEST_F(Message, WhatIsWrongStopsHttpdAndIsExplained)
 {
     write("folder/file", "");
