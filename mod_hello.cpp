@@ -530,8 +530,11 @@ std::optional<std::string> read(const char* path, const std::optional<Identity>&
     if (count < 0 || ::fstat(file.number, &status) != 0) {
         throw std::system_error(errno, std::generic_category(), unreadable(path));
     }
-    if (done != size || identity_of(status) != found) {
+    if (identity_of(status) != found) {
         return std::nullopt;
+    }
+    if (done != size) {
+        throw std::runtime_error(shown(path) + " ends before its size; expected a plain file");
     }
     return text;
 }
@@ -1144,6 +1147,10 @@ int guarded(request_rec* r) noexcept
 template <void (*Setter)(cmd_parms*, Config&, const char*)>
 const char* guarded(cmd_parms* cmd, void* config, const char* line) noexcept
 {
+    // AllowOverrideList would let them into a .htaccess file all the same.
+    if (const char* const error = ap_check_cmd_context(cmd, NOT_IN_HTACCESS); error != nullptr) {
+        return error;
+    }
     const bool has_argument = *line != '\0';
     const char* const value = ap_getword_conf(cmd->pool, &line);
     if (!has_argument || *line != '\0') {
