@@ -935,26 +935,43 @@ void set_content_type(request_rec* r, const char* type)
 #endif
 }
 
-/// Reads the request's body and drops it, so that the next request is found behind it.
-/// Returns OK, or the status to answer with.
-int drop_body(request_rec* r)
-{
-    // ap_discard_request_body leaves the body where the connection is about to close, as
-    // it is on every stream of HTTP/2. A client that is cut off while it sends may never
-    // read the answer.
-    ap_conn_keepalive_e& keepalive = r->connection->keepalive;
-    const ap_conn_keepalive_e before = std::exchange(keepalive, AP_CONN_UNKNOWN);
-    const int status = ap_discard_request_body(r);
-    if (keepalive == AP_CONN_UNKNOWN) {
-        keepalive = before;
-    }
-    return status;
-}
-
 // The bucket macros are C.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wcast-qual"
 #pragma GCC diagnostic ignored "-Wold-style-cast"
+
+/// Reads a body on a stream of HTTP/2 and drops it. Such a connection counts as about to
+/// close, so ap_discard_request_body leaves the body there, and a client that is cut off
+/// while it sends may never read the answer. It is waited for, but not for long: a body
+/// that trickles in would hold one of few workers.
+int drop_stream_body(request_rec* r)
+{
+    constexpr apr_interval_time_t patience = 2'000'000;  // microseconds
+    const apr_time_t deadline = apr_time_now() + patience;
+    apr_bucket_brigade* const brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
+    for (bool at_end = false; !at_end && apr_time_now() < deadline;) {
+        const apr_status_t status = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES,
+                                                   APR_NONBLOCK_READ, HUGE_STRING_LEN);
+        if (APR_STATUS_IS_EAGAIN(status)) {
+            std::this_thread::sleep_for(1ms);
+            continue;
+        }
+        if (status != APR_SUCCESS) {
+            return ap_map_http_request_error(status, HTTP_BAD_REQUEST);
+        }
+        at_end = !APR_BRIGADE_EMPTY(brigade) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade));
+        apr_brigade_cleanup(brigade);
+    }
+    return OK;
+}
+
+/// Reads the request's body and drops it, so that the next request is found behind it.
+/// Returns OK, or the status to answer with.
+int drop_body(request_rec* r)
+{
+    const bool is_stream = r->main == nullptr && r->connection->master != nullptr;
+    return is_stream ? drop_stream_body(r) : ap_discard_request_body(r);
+}
 
 /// Sends a body, or none where it is null, the way of default_handler in httpd's
 /// server/core.c.
