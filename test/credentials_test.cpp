@@ -1,0 +1,587 @@
+// The recipes in conf/examples that are about TLS and about who is asking, each with right,
+// wrong and missing credentials, over real connections.
+
+#include <algorithm>
+#include <regex>
+#include <thread>
+
+#include "examples.h"
+
+namespace hello {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Credentials : public ExampleTest {
+  protected:
+    std::string port() const { return ":" + std::to_string(https_port()); }
+
+    /// Adds a user to the password file, by the command in the head of the recipes.
+    void add_user(const std::string& name, const std::string& password)
+    {
+        const Finished made = run(
+            {.argv = {"htpasswd", "-n", "-i", "-B", "-C", "10", name}, .input = password + "\n"});
+        ASSERT_EQ(made.status, 0) << made.err;
+        ASSERT_NE(made.out.find(":$2y$10$"), std::string::npos) << "is not bcrypt: " << made.out;
+        write("passwords", read_file(root() / "passwords") + made.out);
+    }
+
+    Response ask(Request request) const
+    {
+        request.ca = root() / "server.crt";
+        return fetch(request);
+    }
+};
+
+// ---------------------------------------------------------------------------
+// redirect.conf
+
+class Redirect : public Credentials {
+  protected:
+    void expect_redirect(const Request& request, const std::string& to)
+    {
+        const Response response = fetch(request);
+        EXPECT_EQ(response.status, 308) << request.method << ' ' << request.url << response;
+        EXPECT_EQ(response.header("location"), to);
+        EXPECT_EQ(response.header("strict-transport-security"), std::nullopt)
+            << "RFC 6797, section 7.2";
+    }
+};
+
+TEST_F(Redirect, SendsEverythingToTheSameUrlOverHttps)
+{
+    make_cert(root());
+    start(recipe("redirect.conf"));
+    for (const char* const path :
+         {"/", "/x", "/x/", "/x?q=1&r=%26%20+", "/a%20b", "/J%C3%B6rg", "/a%3Fb%23c", "/%25zz",
+          "//evil.example/x", "/a//b/../c", "/x%0d%0aX-Evil:%201", "/x?u=%0d%0a", "/%22%3Cb%3E",
+          "/$1%251", "/.well-known/", "/.well-known/acme-challenge",
+          "/.well-known/acme-challenge/../x", "/x?/.well-known/acme-challenge/"}) {
+        expect_redirect({.url = http(path)}, https(path));
+    }
+    for (const char* const method : {"HEAD", "POST", "PUT", "DELETE", "OPTIONS", "BREW"}) {
+        expect_redirect({.url = http("/x?q"), .method = method}, https("/x?q"));
+    }
+    for (const char* const host : {"www.example.org", "192.0.2.1", "[::1]", "[2001:db8::7]"}) {
+        const std::string to = "https://" + std::string(host) + port() + "/x";
+        expect_redirect({.url = http("/x"), .headers = {"Host: " + std::string(host)}}, to);
+        expect_redirect({.url = http("/x"), .headers = {"Host: " + std::string(host) + ":8080"}},
+                        to);
+    }
+    const std::string local = "\r\nLocation: https://localhost" + port() + "/x?q\r\n";
+    EXPECT_NE(exchange(http_port(), "GET /x?q HTTP/1.0\r\n\r\n").find(local), std::string::npos);
+    EXPECT_NE(exchange(http_port(),
+                       "GET HTTP://localhost:1/x?q HTTP/1.1\r\nHost: other\r\n"
+                       "Connection: close\r\n\r\n")
+                  .find(local),
+              std::string::npos);
+}
+
+TEST_F(Redirect, LeavesOutThePortWhereItIs443)
+{
+    make_cert(root());
+    std::string configuration = recipe("redirect.conf");
+    const std::string line = "Define HELLO_HTTPS_PORT ${HTTPS_PORT}\n";
+    configuration.erase(configuration.find(line), line.size());
+    start(configuration);
+    expect_redirect({.url = http("/x?q=1")}, "https://127.0.0.1/x?q=1");
+}
+
+TEST_F(Redirect, ServesTheChallengesOfAcmeOverHttp)
+{
+    make_cert(root());
+    write("challenges/token-1_A", "token-1_A.thumb");
+    write("secret", "secret");
+    start("<Directory \"/\">\nRequire all denied\n</Directory>\n" + recipe("redirect.conf"));
+    const std::string base = "/.well-known/acme-challenge/";
+    EXPECT_EQ(get(base + "token-1_A").body, "token-1_A.thumb");
+    EXPECT_EQ(get(base + "missing").status, 404);
+    for (const char* const path : {"../../secret", "%2e%2e/secret", "..%2fsecret"}) {
+        const Response response = get(base + path);
+        EXPECT_NE(response.status, 200) << path;
+        EXPECT_EQ(response.body.find("secret\n"), std::string::npos) << response;
+    }
+}
+
+TEST_F(Redirect, TellsBrowsersOverHttpsToStayThere)
+{
+    make_cert(root());
+    expect_log("AH01630");  // nothing but "/" is opened
+    start("<Location />\nRequire all denied\n</Location>\n" + recipe("redirect.conf"));
+    const Response page = get_tls("/");
+    EXPECT_EQ(page.status, 200);
+    EXPECT_EQ(page.body, "Hello World!");
+    EXPECT_EQ(page.header("strict-transport-security"), "max-age=300");
+    const Response refused = get_tls("/x");
+    EXPECT_EQ(refused.status, 403);
+    EXPECT_EQ(refused.header("strict-transport-security"), "max-age=300");
+    EXPECT_EQ(ask({.url = https(), .http2 = true}).error, "");
+}
+
+// ---------------------------------------------------------------------------
+// basic-auth.conf
+
+using BasicAuth = Credentials;
+
+TEST_F(BasicAuth, LetsInWhoHasThePassword)
+{
+    expect_log("AH01617");  // password mismatch
+    expect_log("AH01618");  // user not found
+    add_user("a<b>&\"'", "secret");
+    add_user("grace", "other");
+    start(recipe("basic-auth.conf") + tls_host());
+    const Response right = ask({.url = https("/private"), .user = "a<b>&\"':secret"});
+    EXPECT_EQ(right.status, 200) << right;
+    EXPECT_NE(right.body.find("<h1>Hello a&lt;b&gt;&amp;&quot;&#39;!</h1>"), std::string::npos)
+        << right;
+    EXPECT_EQ(right.header("cache-control"), "no-store");
+    EXPECT_EQ(ask({.url = https("/private/x"), .user = "grace:other"}).status, 404);
+    EXPECT_EQ(get_tls("/privateer").status, 404);
+
+    for (const char* const path : {"/private", "/private/", "/private/x"}) {
+        for (const char* const user : {"", "grace:secret", "grace:", "nobody:secret", ":"}) {
+            for (const char* const method : {"GET", "HEAD", "OPTIONS", "POST"}) {
+                const Response wrong = ask({.url = https(path), .method = method, .user = user});
+                EXPECT_EQ(wrong.status, 401) << method << ' ' << path << ' ' << user << wrong;
+                EXPECT_EQ(wrong.header("www-authenticate"), "Basic realm=\"private\"");
+                EXPECT_EQ(wrong.body.find("Hello"), std::string::npos);
+            }
+        }
+    }
+}
+
+TEST_F(BasicAuth, AsksNobodyForAPasswordOverHttp)
+{
+    expect_log("AH02219");  // SSL connection required
+    add_user("grace", "other");
+    start(recipe("basic-auth.conf") + tls_host());
+    for (const char* const path :
+         {"/private", "/private/", "/private/x", "//private", "/%70rivate"}) {
+        for (const char* const user : {"", "grace:other", "grace:wrong"}) {
+            for (const char* const method : {"GET", "HEAD", "OPTIONS", "POST", "PUT"}) {
+                const Response response =
+                    fetch({.url = http(path), .method = method, .user = user});
+                EXPECT_EQ(response.status, 403) << method << ' ' << path << response;
+                EXPECT_EQ(response.header("www-authenticate"), std::nullopt);
+                EXPECT_EQ(response.body.find("Hello"), std::string::npos);
+            }
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------
+// login.conf
+
+class Login : public Credentials {
+  protected:
+    void start_login(const std::string& more = "")
+    {
+        add_user("ada<", "secret & more");
+        write("session.key", "a key that nobody guesses\n");
+        start(recipe("login.conf") + more + tls_host());
+    }
+
+    static constexpr const char* right = "httpd_username=ada%3C&httpd_password=secret+%26+more";
+
+    Response post(const std::string& path, const std::string& form, const std::string& cookie = "",
+                  const std::string& origin = "") const
+    {
+        Request request{.url = https(path), .method = "POST", .body = form};
+        if (!cookie.empty()) {
+            request.headers.push_back("Cookie: " + cookie);
+        }
+        if (!origin.empty()) {
+            request.headers.push_back("Origin: " + origin);
+        }
+        return ask(request);
+    }
+
+    Response with(const std::string& cookie, const std::string& path = "/private") const
+    {
+        return ask({.url = https(path), .headers = {"Cookie: " + cookie}});
+    }
+
+    static std::string cookie_of(const Response& response)
+    {
+        const std::string header = response.header("set-cookie").value_or("");
+        return header.substr(0, header.find(';'));
+    }
+
+    /// Logs in. Returns the cookie.
+    std::string log_in()
+    {
+        const Response response = post("/login", right);
+        EXPECT_EQ(response.status, 302) << response;
+        EXPECT_EQ(response.header("location"), "/private");
+        EXPECT_NE(cookie_of(response), "");
+        return cookie_of(response);
+    }
+
+    static void expect_greeting(const Response& response)
+    {
+        EXPECT_EQ(response.status, 200) << response;
+        EXPECT_NE(response.body.find("<h1>Hello ada&lt;!</h1>"), std::string::npos) << response;
+        EXPECT_EQ(response.header("cache-control"), "no-store");
+    }
+
+    static void expect_login(const Response& response, const std::string& location = "/login")
+    {
+        EXPECT_EQ(response.status, 302) << response;
+        EXPECT_EQ(response.header("location"), location);
+        EXPECT_EQ(response.header("set-cookie"), std::nullopt);
+        EXPECT_EQ(response.body.find("Hello"), std::string::npos);
+    }
+};
+
+TEST_F(Login, ShowsTheFormToStrangers)
+{
+    start_login();
+    for (const char* const path : {"/private", "/private/", "/private/x"}) {
+        expect_login(get_tls(path));
+    }
+    const Response form = get_tls("/login");
+    EXPECT_EQ(form.status, 200);
+    EXPECT_NE(form.body.find("<form method=\"post\" action=\"/login\">"), std::string::npos);
+    EXPECT_NE(form.body.find("name=\"httpd_username\""), std::string::npos);
+    EXPECT_NE(form.body.find("name=\"httpd_password\" type=\"password\""), std::string::npos);
+    EXPECT_EQ(form.body.find("Wrong"), std::string::npos);
+    EXPECT_EQ(form.header("set-cookie"), std::nullopt);
+    EXPECT_EQ(form.header("content-security-policy"),
+              "default-src 'none'; form-action 'self'; frame-ancestors 'none'");
+}
+
+TEST_F(Login, AnswersNothingOverHttp)
+{
+    expect_log("AH02219");  // SSL connection required
+    start_login();
+    const std::string cookie = log_in();
+    for (const char* const path : {"/private", "/login", "/logout"}) {
+        for (const char* const method : {"GET", "POST"}) {
+            const Response response = fetch({.url = http(path),
+                                             .method = method,
+                                             .headers = {"Cookie: " + cookie},
+                                             .body = right});
+            EXPECT_EQ(response.status, 403) << method << ' ' << path << response;
+            EXPECT_EQ(response.header("set-cookie"), std::nullopt);
+            EXPECT_EQ(response.body.find("form"), std::string::npos);
+        }
+    }
+}
+
+TEST_F(Login, RefusesAWrongPassword)
+{
+    expect_log("AH01807");  // password mismatch
+    expect_log("AH01808");  // user not found
+    start_login();
+    for (const char* const form : {"httpd_username=ada%3C&httpd_password=wrong",
+                                   "httpd_username=ada%3C&httpd_password=", "httpd_username=ada%3C",
+                                   "httpd_username=nobody&httpd_password=secret+%26+more",
+                                   "httpd_username=&httpd_password=", "", "nonsense"}) {
+        expect_login(post("/login", form), "/login?failed");
+    }
+    EXPECT_NE(get_tls("/login?failed").body.find("Wrong name or password."), std::string::npos);
+    // In the query it would end up in logs and histories.
+    EXPECT_EQ(get_tls("/login?" + std::string(right)).header("set-cookie"), std::nullopt);
+}
+
+TEST_F(Login, GreetsByNameWithASealedCookie)
+{
+    start_login();
+    const Response response = post("/login", right);
+    const std::string header = response.header("set-cookie").value_or("");
+    EXPECT_TRUE(std::regex_match(
+        header, std::regex("__Host-hello=[A-Za-z0-9+/]+=*;Max-Age=1800;path=/;Secure;HttpOnly;"
+                           "SameSite=Lax")))
+        << header;
+    std::string value = cookie_of(response);
+    expect_greeting(with(value));
+    value.erase(0, value.find('=') + 1);
+    const std::string sealed = run({.argv = {"openssl", "base64", "-d", "-A"}, .input = value}).out;
+    EXPECT_GT(sealed.size(), 64U);
+    for (const char* const part : {"ada", "secret", "hello", "expiry"}) {
+        EXPECT_EQ(sealed.find(part), std::string::npos) << part;
+    }
+    EXPECT_EQ(with(cookie_of(response), "/private/x").status, 404);
+    EXPECT_EQ(ask({.url = https("/private"),
+                   .headers = {"Cookie: " + cookie_of(response)},
+                   .http2 = true})
+                  .status,
+              200);
+}
+
+// What is no longer in the password file cannot be held against it: no hash is computed.
+TEST_F(Login, HashesAPasswordOnceASession)
+{
+    expect_log("AH01808");  // user not found
+    start_login();
+    const std::string cookie = log_in();
+    write("passwords", "");
+    for (int i = 0; i < 3; ++i) {
+        expect_greeting(with(cookie));
+    }
+    expect_login(post("/login", right), "/login?failed");
+    fs::remove(root() / "passwords");
+    expect_greeting(with(cookie));
+}
+
+TEST_F(Login, RefusesATamperedCookie)
+{
+    expect_log("AH01842");  // decrypt session failed
+    expect_log("AH01817");  // error while decoding the session
+    start_login();
+    const std::string cookie = log_in();
+    const std::size_t begin = cookie.find('=') + 1;
+    for (std::size_t at = begin; at < cookie.size() - 4; at += 13) {
+        std::string other = cookie;
+        other[at] = other[at] == 'A' ? 'B' : 'A';
+        expect_login(with(other));
+    }
+    const std::string name = cookie.substr(0, begin);
+    for (const std::string& other : {name, name + "x", cookie.substr(0, cookie.size() - 24),
+                                     name + "hello-user=ada%3C&hello-pw=x&hello-site=hello",
+                                     "__Host-other=" + cookie.substr(begin)}) {
+        expect_login(with(other));
+    }
+    expect_greeting(with(cookie));
+}
+
+TEST_F(Login, RefusesACookieOfAnotherKey)
+{
+    expect_log("AH01842");
+    expect_log("AH01817");
+    start_login();
+    const std::string cookie = log_in();
+    write("session.key", "another key\n");
+    reload(recipe("login.conf") +
+           "<VirtualHost *:${HTTPS_PORT}>\nSSLEngine on\n"
+           "SSLCertificateFile server.crt\n"
+           "SSLCertificateKeyFile server.key\n</VirtualHost>\n");
+    expect_login(with(cookie));
+    expect_greeting(with(log_in()));
+}
+
+TEST_F(Login, EndsWhenItsTimeIsUp)
+{
+    start_login("<LocationMatch \"^/(private|login)\">\nSessionMaxAge 1\n</LocationMatch>\n");
+    const std::string cookie = log_in();
+    expect_greeting(with(cookie));
+    EXPECT_TRUE(eventually([&] { return with(cookie).status == 302; }));
+    expect_login(with(cookie));
+}
+
+TEST_F(Login, LogsOut)
+{
+    start_login();
+    const std::string cookie = log_in();
+    EXPECT_NE(with(cookie).body.find("<form method=\"post\" action=\"/logout\">"),
+              std::string::npos);
+    // Nothing but a form logs out: no link, no image.
+    EXPECT_EQ(with(cookie, "/logout").status, 404);
+    EXPECT_EQ(with(cookie, "/logout").header("set-cookie"), std::nullopt);
+
+    const Response out = post("/logout", "", cookie);
+    EXPECT_EQ(out.status, 307);
+    EXPECT_EQ(out.header("location"), "/logout/done");
+    const std::string forgotten = cookie_of(out);
+    EXPECT_TRUE(forgotten.starts_with("__Host-hello=")) << forgotten;
+    EXPECT_NE(forgotten, cookie);
+    const Response done = post("/logout/done", "", forgotten);
+    EXPECT_EQ(done.status, 303);
+    EXPECT_EQ(done.header("location"), https("/login?goodbye"));
+    EXPECT_NE(with(forgotten, "/login?goodbye").body.find("You are logged out."),
+              std::string::npos);
+    expect_login(with(forgotten));
+
+    // As the head of the recipe warns: what was copied before goes on until its time is up.
+    expect_greeting(with(cookie));
+}
+
+TEST_F(Login, TakesNoFormOfAnotherSite)
+{
+    expect_log("AH01630");  // client denied by server configuration
+    start_login();
+    const std::string own = https();
+    const std::string cookie = log_in();
+    for (const std::string& origin :
+         {std::string("https://evil.example"), std::string("null"),
+          "http" + own.substr(5, own.size() - 6), std::string("https://127.0.0.1"), own}) {
+        for (const char* const path : {"/login", "/logout"}) {
+            const Response response = post(path, right, cookie, origin);
+            EXPECT_EQ(response.status, 403) << origin << response;
+            EXPECT_EQ(response.header("set-cookie"), std::nullopt);
+            EXPECT_EQ(response.header("location"), std::nullopt);
+        }
+    }
+    // An origin has no slash at its end.
+    const std::string origin = own.substr(0, own.size() - 1);
+    EXPECT_EQ(post("/login", right, "", origin).header("location"), "/private");
+    EXPECT_EQ(post("/logout", "", cookie, origin).status, 307);
+
+    // mod_auth_form would log in right here, and go on to wherever the form says.
+    const std::string elsewhere = "&httpd_location=https%3A%2F%2Fevil.example%2F";
+    for (const std::string& form : {right + elsewhere, "httpd_username=x" + elsewhere}) {
+        const Response response = post("/private", form);
+        EXPECT_EQ(response.status, 403) << response;
+        EXPECT_EQ(response.header("location"), std::nullopt);
+        EXPECT_EQ(response.header("set-cookie"), std::nullopt);
+    }
+}
+
+// ---------------------------------------------------------------------------
+// client-cert.conf
+
+class ClientCert : public Credentials {
+  protected:
+    Response as(const Path& pair, bool http2 = false) const
+    {
+        return ask({.url = https(),
+                    .certificate = pair.string() + ".crt",
+                    .key = pair.string() + ".key",
+                    .http2 = http2});
+    }
+
+    static void expect_refused(const Response& response)
+    {
+        EXPECT_EQ(response.status, 0) << response;
+        EXPECT_NE(response.error, "");
+        EXPECT_EQ(response.body, "");
+    }
+};
+
+TEST_F(ClientCert, GreetsTheSubjectAndRefusesOthers)
+{
+    make_cert(root());
+    const Path clients = root() / "clients";
+    make_client_cert(clients, "Ada <Lovelace> & \"Co\"");
+    make_client_cert(clients, "J\xC3\xB6rg", {"--file", "joerg"});
+    expect_log("AH02039.*unable to get local issuer certificate");
+    expect_log("AH02039.*self-signed certificate");
+    expect_log("AH02039.*certificate has expired");
+    make_client_cert(root() / "foreign", "Ada <Lovelace> & \"Co\"");
+    start(recipe("client-cert.conf"));
+
+    for (const bool http2 : {false, true}) {
+        const Response right = as(clients / "client", http2);
+        EXPECT_EQ(right.status, 200) << right;
+        EXPECT_NE(right.body.find("<h1>Hello Ada &lt;Lovelace&gt; &amp; &quot;Co&quot;!</h1>"),
+                  std::string::npos)
+            << right;
+    }
+    EXPECT_NE(as(clients / "joerg").body.find("Hello J\xC3\xB6rg!"), std::string::npos);
+
+    expect_refused(get_tls("/"));
+    expect_refused(as(root() / "foreign/client"));
+    // The server's own certificate, signed by nobody that clients need to know.
+    expect_refused(as(root() / "server"));
+
+    // Of the right CA, and over since yesterday; then for a day, so that it was the date.
+    ASSERT_EQ(run({.argv = {"openssl", "req", "-new", "-newkey", "ec", "-pkeyopt",
+                            "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=Ada", "-keyout",
+                            clients / "dated.key", "-out", clients / "dated.csr"}})
+                  .status,
+              0);
+    for (const char* const days : {"-1", "1"}) {
+        ASSERT_EQ(run({.argv = {"openssl", "x509", "-req", "-in", clients / "dated.csr", "-CA",
+                                clients / "ca.crt", "-CAkey", clients / "ca.key", "-set_serial",
+                                "7", "-days", days, "-out", clients / "dated.crt"}})
+                      .status,
+                  0);
+        const Response response = as(clients / "dated");
+        if (*days == '-') {
+            expect_refused(response);
+        } else {
+            EXPECT_EQ(response.status, 200) << response;
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------
+// production.conf
+
+class Production : public Credentials {
+  protected:
+    Finished handshake(const std::vector<std::string>& options) const
+    {
+        Command command{.argv = {"openssl", "s_client", "-connect", "127.0.0.1" + port(), "-CAfile",
+                                 root() / "server.crt", "-verify_return_error"},
+                        .input = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"};
+        command.argv.insert(command.argv.end(), options.begin(), options.end());
+        return run(command);
+    }
+};
+
+TEST_F(Production, TellsLittleAndTakesLittle)
+{
+    make_cert(root());
+    expect_log("AH01630");  // nothing but "/" is opened
+    write("page.html", "a page");
+    start("DocumentRoot \"${ROOT}\"\n" + recipe("production.conf"));
+    const Response page = get_tls("/");
+    EXPECT_EQ(page.body, "Hello World!");
+    EXPECT_EQ(page.header("server"), "Apache");
+    EXPECT_EQ(page.header("strict-transport-security"), "max-age=63072000");
+    EXPECT_EQ(get("/x").header("location"), https("/x"));
+    const Response refused = get_tls("/page.html");
+    EXPECT_EQ(refused.status, 403);
+    EXPECT_EQ(refused.body.find("Apache"), std::string::npos) << refused;
+
+    for (const char* const method : {"TRACE", "TRACK"}) {
+        const Response response =
+            ask({.url = https(), .method = method, .headers = {"X-Secret: told"}});
+        EXPECT_EQ(response.status, 405) << method;
+        EXPECT_EQ(response.body.find("told"), std::string::npos);
+    }
+    const auto status_of = [&](const Request& request) { return ask(request).status; };
+    EXPECT_EQ(status_of({.url = https("/?" + std::string(4000, 'x'))}), 200);
+    EXPECT_EQ(status_of({.url = https("/?" + std::string(4100, 'x'))}), 414);
+    EXPECT_EQ(status_of({.url = https(), .headers = {"X-A: " + std::string(8000, 'x')}}), 200);
+    EXPECT_EQ(status_of({.url = https(), .headers = {"X-A: " + std::string(8200, 'x')}}), 400);
+    EXPECT_EQ(status_of({.url = https(), .headers = std::vector<std::string>(45, "X-A: x")}), 200);
+    EXPECT_EQ(status_of({.url = https(), .headers = std::vector<std::string>(55, "X-A: x")}), 400);
+    EXPECT_EQ(status_of({.url = https(), .body = std::string(65536, 'x')}), 200);
+    EXPECT_EQ(status_of({.url = https(), .body = std::string(65537, 'x')}), 413);
+}
+
+TEST_F(Production, SpeaksTodaysTls)
+{
+    make_cert(root());
+    start(recipe("production.conf"));
+    EXPECT_EQ(ask({.url = https(), .http2 = true}).error, "");
+    const std::string all = "ALL:@SECLEVEL=0";
+    for (const std::vector<std::string>& options : {std::vector<std::string>{"-tls1_3"},
+                                                    {"-tls1_2"},
+                                                    {"-groups", "X25519"},
+                                                    {"-groups", "P-256"},
+                                                    {"-groups", "P-384"}}) {
+        EXPECT_EQ(handshake(options).status, 0) << options.back();
+    }
+    for (const std::vector<std::string>& options :
+         {std::vector<std::string>{"-tls1_1", "-cipher", all},
+          {"-tls1", "-cipher", all},
+          {"-groups", "P-521"},
+          {"-tls1_2", "-cipher", "AES256-GCM-SHA384"},
+          {"-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"}}) {
+        EXPECT_NE(handshake(options).status, 0) << options.back();
+    }
+    const std::string session = root() / "session";
+    EXPECT_NE(handshake({"-tls1_2", "-sess_out", session}).out.find("\nNew, "), std::string::npos);
+    EXPECT_NE(handshake({"-tls1_2", "-sess_in", session}).out.find("\nReused, "),
+              std::string::npos);
+}
+
+TEST_F(Production, DoesNotWaitForThoseWhoSayNothing)
+{
+    make_cert(root());
+    start(recipe("production.conf"));
+    // exchange() throws where the server has not closed the connection in time.
+    std::string header;
+    std::thread half(
+        [&] { header = exchange(http_port(), "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "); });
+    // Linux hands a connection to httpd when its first bytes are there.
+    EXPECT_NO_THROW(exchange(https_port(), "\x16\x03\x01")) << "half a handshake";
+    half.join();
+    EXPECT_TRUE(header.starts_with("HTTP/1.1 408 ")) << header;
+}
+
+}  // namespace
+}  // namespace hello
