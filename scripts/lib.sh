@@ -236,15 +236,15 @@ refuse_to_replace() {
     done
 }
 
-# What was exported by that name would be exported with its new value too.
-unset pass_phrase
 pass_phrase=
 
 # ask_pass_phrase FILE WHY NEXT: sets pass_phrase; WHY and NEXT are for where there is no terminal.
 ask_pass_phrase() {
     local again length
-    # An inherited SHELLOPTS must neither export the pass phrase nor trace it.
+    # An inherited SHELLOPTS must neither export the pass phrase nor trace it, and what was
+    # exported by this name before would be exported with its new value too.
     set +ax
+    unset pass_phrase
     # shellcheck disable=SC2015
     : 2>/dev/null </dev/tty && terminal=$(stty -g </dev/tty) || fail "$2" "$3"
     stty -echo </dev/tty

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <csignal>
+#include <map>
 
 #include "httpd.h"
 
@@ -25,7 +26,7 @@ std::string script(const char* name)
 
 TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
 {
-    for (const char* const name : {"setup", "make-cert", "run"}) {
+    for (const char* const name : {"setup", "make-cert", "make-client-cert", "run"}) {
         const Finished help = run({.argv = {script(name), "--help"}});
         EXPECT_EQ(help.status, 0) << name;
         EXPECT_NE(help.out.find("Usage: " + std::string(name)), std::string::npos) << help.out;
@@ -212,6 +213,286 @@ TEST_F(MakeCert, LeavesNothingHalfDoneWhenItIsStopped)
         EXPECT_EQ(files(), all_three) << milliseconds;
         EXPECT_EQ(public_key_of("x509", "server.crt", "-pubkey"),
                   public_key_of("pkey", "server.key", ""))
+            << milliseconds;
+    }
+}
+
+// ---------------------------------------------------------------------------
+// make-client-cert
+
+class MakeClientCert : public testing::Test {
+  protected:
+    const Path& folder() const { return folder_.path(); }
+
+    Command command(const Strings& options) const
+    {
+        Command result{.argv = {script("make-client-cert"), "--dir", folder() / "tls"}};
+        result.argv.insert(result.argv.end(), options.begin(), options.end());
+        return result;
+    }
+
+    Finished make(Strings options) const
+    {
+        options.emplace_back("--no-passphrase");
+        return run(command(options));
+    }
+
+    /// The content of each file, by its name.
+    std::map<std::string, std::string> files() const
+    {
+        std::map<std::string, std::string> result;
+        if (fs::exists(folder() / "tls")) {
+            for (const auto& entry : fs::directory_iterator(folder() / "tls")) {
+                result[entry.path().filename()] = read_file(entry.path());
+            }
+        }
+        return result;
+    }
+
+    unsigned mode(const char* name) const
+    {
+        struct stat status {};
+        EXPECT_EQ(::stat((folder() / "tls" / name).c_str(), &status), 0) << name;
+        return status.st_mode & 07777U;
+    }
+
+    Finished openssl(Strings arguments) const
+    {
+        for (std::string& argument : arguments) {
+            if (argument.starts_with("tls/")) {
+                argument = folder() / argument;
+            }
+        }
+        arguments.insert(arguments.begin(), "openssl");
+        return run({.argv = arguments});
+    }
+
+    bool verifies(const char* certificate) const
+    {
+        return openssl({"verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", "tls/ca.crt",
+                        certificate})
+                   .status == 0;
+    }
+
+    TemporaryFolder folder_;
+};
+
+TEST_F(MakeClientCert, MakesACaAndAClient)
+{
+    const Finished made = make({"--name", "Ada \"/+=,\\ \xC3\x96"});
+    ASSERT_EQ(made.status, 0) << made.err;
+    EXPECT_EQ(files().size(), 5U);
+    for (const char* const name : {"ca.key", "client.key", "client.p12"}) {
+        EXPECT_EQ(mode(name), 0600U) << name;
+    }
+    for (const char* const name : {"ca.crt", "client.crt"}) {
+        EXPECT_EQ(mode(name), 0644U) << name;
+    }
+    EXPECT_TRUE(verifies("tls/client.crt"));
+    EXPECT_EQ(openssl({"x509", "-in", "tls/client.crt", "-noout", "-subject", "-nameopt",
+                       "utf8,sep_multiline"})
+                  .out,
+              "subject=\n    CN=Ada \"/+=,\\ \xC3\x96\n");
+    const std::string client = openssl({"x509", "-in", "tls/client.crt", "-noout", "-text"}).out;
+    for (const char* const part :
+         {"CA:FALSE", "TLS Web Client Authentication", "Digital Signature"}) {
+        EXPECT_NE(client.find(part), std::string::npos) << part << '\n' << client;
+    }
+    const std::string ca = openssl({"x509", "-in", "tls/ca.crt", "-noout", "-text"}).out;
+    for (const char* const part : {"CA:TRUE, pathlen:0", "Certificate Sign, CRL Sign"}) {
+        EXPECT_NE(ca.find(part), std::string::npos) << part << '\n' << ca;
+    }
+    const Finished p12 = openssl({"pkcs12", "-in", "tls/client.p12", "-passin", "pass:", "-noenc"});
+    EXPECT_EQ(p12.status, 0) << p12.err;
+    EXPECT_NE(p12.out.find("BEGIN PRIVATE KEY"), std::string::npos);
+    EXPECT_NE(p12.out.find(read_file(folder() / "tls/client.crt")), std::string::npos);
+}
+
+TEST_F(MakeClientCert, UsesTheCaThatIsThere)
+{
+    ASSERT_EQ(make({"--name", "Ada"}).status, 0);
+    const auto before = files();
+    const Finished again = make({"--name", "Grace"});
+    EXPECT_EQ(again.status, 1);
+    EXPECT_NE(again.err.find("--force"), std::string::npos) << again.err;
+    EXPECT_EQ(files(), before);
+
+    ASSERT_EQ(make({"--name", "Grace", "--file", "grace"}).status, 0);
+    EXPECT_TRUE(verifies("tls/grace.crt"));
+    EXPECT_TRUE(verifies("tls/client.crt"));
+    ASSERT_EQ(make({"--name", "Grace", "--force"}).status, 0);
+    EXPECT_TRUE(verifies("tls/client.crt"));
+    auto after = files();
+    EXPECT_EQ(after.size(), 8U);
+    for (const char* const name : {"client.key", "client.crt", "client.p12"}) {
+        EXPECT_NE(after[name], before.at(name)) << name;
+    }
+    for (const char* const name : {"ca.key", "ca.crt"}) {
+        EXPECT_EQ(after[name], before.at(name)) << name;
+    }
+}
+
+TEST_F(MakeClientCert, RefusesWhatCannotBeRight)
+{
+    const struct {
+        Strings options;
+        const char* shown;
+    } cases[] = {
+        {{}, "--name"},
+        {{"--name"}, "--name"},
+        {{"--name", "a\nb"}, "a\nb"},
+        {{"--name", "\xFF"}, "UTF-8"},
+        {{"--name", std::string(65, 'x')}, "xxx"},
+        {{"--name", "x", "--days", "0"}, "'0'"},
+        {{"--name", "x", "--days", "826"}, "826"},
+        {{"--name", "x", "--days", "soon"}, "soon"},
+        {{"--name", "x", "--file", "../x"}, "../x"},
+        {{"--name", "x", "--file", "ca"}, "'ca'"},
+        {{"--name", "x", "--file", "server"}, "server"},
+        {{"--name", "x", "surplus"}, "surplus"},
+    };
+    for (const auto& [options, shown] : cases) {
+        const Finished finished = make(options);
+        EXPECT_EQ(finished.status, 2) << shown << finished.err;
+        EXPECT_NE(finished.err.find(shown), std::string::npos) << finished.err;
+        EXPECT_NE(finished.err.find("expected"), std::string::npos) << finished.err;
+        EXPECT_NE(finished.err.find("Next: "), std::string::npos) << finished.err;
+        EXPECT_EQ(finished.out, "");
+    }
+    EXPECT_FALSE(fs::exists(folder() / "tls"));
+}
+
+TEST_F(MakeClientCert, RefusesACaThatCannotSign)
+{
+    ASSERT_EQ(make({"--name", "Ada"}).status, 0);
+    const std::string key = read_file(folder() / "tls/ca.key");
+    const std::string certificate = read_file(folder() / "tls/ca.crt");
+    const std::string other = read_file(folder() / "tls/client.key");
+    ASSERT_EQ(openssl({"req", "-x509", "-new", "-key", "tls/ca.key", "-subj", "/CN=short", "-days",
+                       "3", "-out", "tls/short"})
+                  .status,
+              0);
+    ASSERT_EQ(openssl({"req", "-x509", "-new", "-key", "tls/ca.key", "-subj", "/CN=leaf", "-addext",
+                       "basicConstraints=critical,CA:FALSE", "-days", "3000", "-out", "tls/leaf"})
+                  .status,
+              0);
+    const std::string expiring = read_file(folder() / "tls/short");
+    const std::string leaf = read_file(folder() / "tls/leaf");
+    ASSERT_EQ(openssl({"pkey", "-in", "tls/ca.key", "-aes256", "-passout", "pass:secret", "-out",
+                       "tls/locked"})
+                  .status,
+              0);
+    const std::string locked = read_file(folder() / "tls/locked");
+    const struct {
+        std::string key;
+        std::string certificate;
+        const char* shown;
+    } cases[] = {{"", certificate, "ca.key' is missing"},
+                 {key, "", "ca.crt' is missing"},
+                 {other, certificate, "is not the key"},
+                 {locked, certificate, "has a pass phrase"},
+                 {key, "nonsense", "is not a certificate"},
+                 {key, leaf, "may sign nothing"},
+                 {key, expiring, "expires on"}};
+    for (const auto& [its_key, its_certificate, shown] : cases) {
+        const std::pair<const char*, const std::string&> halves[] = {{"ca.key", its_key},
+                                                                     {"ca.crt", its_certificate}};
+        for (const auto& [name, content] : halves) {
+            fs::remove(folder() / "tls" / name);
+            if (!content.empty()) {
+                write_file(folder() / "tls" / name, content);
+            }
+        }
+        const auto before = files();
+        const Finished finished = make({"--name", "Grace", "--file", "grace"});
+        EXPECT_EQ(finished.status, 1) << shown;
+        EXPECT_NE(finished.err.find(shown), std::string::npos) << shown << ": " << finished.err;
+        EXPECT_NE(finished.err.find("Next: "), std::string::npos) << finished.err;
+        EXPECT_EQ(files(), before) << shown;
+    }
+}
+
+// An openssl that writes down who sees what: its arguments, its environment, and the rights
+// of what has been made so far.
+TEST_F(MakeClientCert, AsksForThePassPhraseAndShowsItToNobody)
+{
+    write_file(folder() / "bin/openssl",
+               "#!/bin/sh\n"
+               "PATH=${PATH#*:}\n"
+               "{ printf '%s\\n' \"$@\"; env; } >>\"$WITNESS/said\"\n"
+               "openssl \"$@\"\n"
+               "status=$?\n"
+               "find \"$WITNESS/tls\" -type f \\( -name '*.key' -o -name '*.p12' \\) -perm /077 "
+               ">>\"$WITNESS/open\"\n"
+               "find \"$WITNESS/tls\" -type f -name '*.key' >>\"$WITNESS/keys\"\n"
+               "exit $status\n");
+    fs::permissions(folder() / "bin/openssl", fs::perms(0755));
+    Command asking = command({"--name", "Ada"});
+    asking.terminal = true;
+    asking.environment = {"PATH=" + (folder() / "bin").string() + ":" + std::getenv("PATH"),
+                          "WITNESS=" + folder().string(), "pass_phrase=exported",
+                          "SHELLOPTS=allexport"};
+    Process making(asking);
+    for (const char* const prompt : {"ass phrase", "again"}) {
+        ASSERT_TRUE(eventually([&] { return making.out().find(prompt) != std::string::npos; }))
+            << making.out();
+        EXPECT_FALSE(making.echoes());
+        making.type("correct horse\n");
+    }
+    ASSERT_EQ(making.wait(), 0) << making.out();
+    EXPECT_EQ(making.out().find("horse"), std::string::npos) << making.out();
+    const std::string said = read_file(folder() / "said");
+    EXPECT_NE(said.find("pkcs12"), std::string::npos);
+    EXPECT_EQ(said.find("horse"), std::string::npos);
+    EXPECT_EQ(read_file(folder() / "open"), "");
+    EXPECT_NE(read_file(folder() / "keys"), "");
+    const auto unlocks = [&](const char* phrase) {
+        return openssl({"pkcs12", "-in", "tls/client.p12", "-noout", "-passin", phrase}).status ==
+               0;
+    };
+    EXPECT_TRUE(unlocks("pass:correct horse"));
+    EXPECT_FALSE(unlocks("pass:"));
+    EXPECT_FALSE(unlocks("pass:wrong"));
+}
+
+TEST_F(MakeClientCert, SaysThatThereIsNoTerminalToAskOn)
+{
+    Command asking = command({"--name", "Ada"});
+    asking.argv.insert(asking.argv.begin(), {"setsid", "--wait"});
+    const Finished finished = run(asking);
+    EXPECT_EQ(finished.status, 1);
+    EXPECT_NE(finished.err.find("--no-passphrase"), std::string::npos) << finished.err;
+    EXPECT_FALSE(fs::exists(folder() / "tls"));
+}
+
+TEST_F(MakeClientCert, LeavesNothingHalfDoneWhenItIsStopped)
+{
+    // Stopped at one moment after the other, from an empty folder on: all files or none.
+    for (int milliseconds = 0; milliseconds < 200; milliseconds += 20) {
+        Process process(command({"--name", "Ada", "--no-passphrase"}));
+        process.wait(std::chrono::milliseconds(milliseconds));
+        process.signal_group(SIGTERM);
+        ASSERT_TRUE(eventually([&] { return process.ended(); }));
+        ASSERT_TRUE(eventually([&] { return !process.group_alive(); }));
+        const auto left = files();
+        EXPECT_TRUE(left.empty() || left.size() == 5) << milliseconds << ": " << left.size();
+        EXPECT_EQ(fs::exists(folder() / "tls"), !left.empty()) << milliseconds;
+        EXPECT_TRUE(left.empty() || verifies("tls/client.crt")) << milliseconds;
+        fs::remove_all(folder() / "tls");
+    }
+    // With all there, the CA stays what it is and the client's pair fits.
+    ASSERT_EQ(make({"--name", "Ada"}).status, 0);
+    const std::string ca = files()["ca.key"];
+    for (int milliseconds = 0; milliseconds < 150; milliseconds += 15) {
+        Process process(command({"--name", "Ada", "--no-passphrase", "--force"}));
+        process.wait(std::chrono::milliseconds(milliseconds));
+        process.signal_group(SIGTERM);
+        ASSERT_TRUE(eventually([&] { return process.ended(); }));
+        ASSERT_TRUE(eventually([&] { return !process.group_alive(); }));
+        EXPECT_EQ(files().size(), 5U) << milliseconds;
+        EXPECT_EQ(files()["ca.key"], ca) << milliseconds;
+        EXPECT_EQ(openssl({"x509", "-in", "tls/client.crt", "-noout", "-pubkey"}).out,
+                  openssl({"pkey", "-in", "tls/client.key", "-pubout"}).out)
             << milliseconds;
     }
 }
