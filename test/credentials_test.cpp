@@ -583,5 +583,42 @@ TEST_F(Production, DoesNotWaitForThoseWhoSayNothing)
     EXPECT_TRUE(header.starts_with("HTTP/1.1 408 ")) << header;
 }
 
+TEST_F(Production, GoesTogetherWithALogin)
+{
+    make_cert(root());
+    add_user("ada", "secret");
+    write("session.key", "a key\n");
+    start(recipe("login.conf") + recipe("production.conf"));
+    const std::string form = "httpd_username=ada&httpd_password=secret";
+    EXPECT_EQ(get_tls("/private").header("location"), "/login");
+    const Response in = ask({.url = https("/login"), .method = "POST", .body = form});
+    const std::string cookie = in.header("set-cookie").value_or("");
+    const Response page = ask(
+        {.url = https("/private"), .headers = {"Cookie: " + cookie.substr(0, cookie.find(';'))}});
+    EXPECT_NE(page.body.find("Hello ada!"), std::string::npos) << page;
+    EXPECT_EQ(page.header("strict-transport-security"), "max-age=63072000");
+    EXPECT_TRUE(page.header("content-security-policy").has_value());
+    for (const char* const path : {"/private", "/login", "/logout"}) {
+        const Response plain = fetch({.url = http(path), .method = "POST", .body = form});
+        EXPECT_EQ(plain.status, 308) << path << plain;
+        EXPECT_EQ(plain.header("location"), https(path));
+        EXPECT_EQ(plain.header("set-cookie"), std::nullopt);
+    }
+}
+
+TEST_F(Production, AsksNobodyForAPasswordBeforeTheRedirect)
+{
+    make_cert(root());
+    add_user("ada", "secret");
+    start(recipe("basic-auth.conf") + recipe("production.conf"));
+    for (const char* const user : {"", "ada:secret", "ada:wrong"}) {
+        const Response plain = fetch({.url = http("/private"), .user = user});
+        EXPECT_EQ(plain.status, 308) << plain;
+        EXPECT_EQ(plain.header("www-authenticate"), std::nullopt);
+    }
+    EXPECT_EQ(get_tls("/private").status, 401);
+    EXPECT_EQ(ask({.url = https("/private"), .user = "ada:secret"}).status, 200);
+}
+
 }  // namespace
 }  // namespace hello
