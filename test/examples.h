@@ -2,7 +2,9 @@
 
 #pragma once
 
+#include <stdexcept>
 #include <string>
+#include <vector>
 
 #include "httpd.h"
 
