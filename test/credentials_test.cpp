@@ -1,8 +1,15 @@
 // The recipes in conf/examples that are about TLS and about who is asking, each with right,
 // wrong and missing credentials, over real connections.
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <regex>
+#include <system_error>
 #include <thread>
 
 #include "examples.h"
@@ -579,7 +586,9 @@ TEST_F(Production, DoesNotWaitForThoseWhoSayNothing)
     make_cert(root());
     start(before + recipe("production.conf"));
     // Linux hands a connection to httpd when its first bytes are there. exchange() throws
-    // where the server has not closed the connection in time.
+    // where the server has not closed the connection in time; Timeout would do it after 30
+    // seconds.
+    const auto begin = std::chrono::steady_clock::now();
     std::string half_header;
     std::string idle;
     std::thread header([&] {
@@ -591,8 +600,96 @@ TEST_F(Production, DoesNotWaitForThoseWhoSayNothing)
     EXPECT_NO_THROW(exchange(https_port(), "\x16\x03\x01")) << "half a handshake";
     header.join();
     after.join();
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
     EXPECT_TRUE(half_header.starts_with("HTTP/1.1 408 ")) << half_header;
     EXPECT_TRUE(idle.starts_with("HTTP/1.1 308 ")) << idle;
+}
+
+// Answers whatever is asked over http on a port of 127.0.0.1 with the same body.
+class Responder {
+  public:
+    Responder(int port, std::string type, std::string body)
+        : socket_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0))
+    {
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(static_cast<std::uint16_t>(port));
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        if (::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+            ::listen(socket_, 8) != 0) {
+            throw std::system_error(errno, std::generic_category(), "responder");
+        }
+        const std::string answer = "HTTP/1.0 200 OK\r\nContent-Type: " + std::move(type) +
+                                   "\r\nContent-Length: " + std::to_string(body.size()) +
+                                   "\r\n\r\n" + std::move(body);
+        thread_ = std::thread([this, answer] {
+            for (int client = 0; (client = ::accept(socket_, nullptr, nullptr)) >= 0;) {
+                char request[4096];
+                if (::recv(client, request, sizeof request, 0) > 0) {
+                    ::send(client, answer.data(), answer.size(), MSG_NOSIGNAL);
+                }
+                ::shutdown(client, SHUT_WR);
+                while (::recv(client, request, sizeof request, 0) > 0) {
+                }
+                ::close(client);
+            }
+        });
+    }
+    ~Responder()
+    {
+        ::shutdown(socket_, SHUT_RDWR);  // ends accept()
+        thread_.join();
+        ::close(socket_);
+    }
+    Responder(const Responder&) = delete;
+    Responder& operator=(const Responder&) = delete;
+
+  private:
+    int socket_;
+    std::thread thread_;
+};
+
+TEST_F(Production, StaplesWhereTheCertificateNamesAResponder)
+{
+    const Path ca = root() / "ca";
+    make_client_cert(ca, "x");  // for its CA
+    const int responder_port = free_ports(1).front();
+    write("extensions",
+          "subjectAltName=IP:127.0.0.1,DNS:localhost\nextendedKeyUsage=serverAuth\n"
+          "authorityInfoAccess=OCSP;URI:http://127.0.0.1:" +
+              std::to_string(responder_port) + "/\n");
+    write("index", "V\t491231235959Z\t\t0A\tunknown\t/CN=localhost\n");
+    const auto openssl = [](std::vector<std::string> arguments) {
+        arguments.insert(arguments.begin(), "openssl");
+        const Finished finished = run({.argv = arguments});
+        EXPECT_EQ(finished.status, 0) << finished.err;
+    };
+    openssl({"req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+             "-subj", "/CN=localhost", "-keyout", root() / "server.key", "-out",
+             root() / "server.csr"});
+    openssl({"x509", "-req", "-in", root() / "server.csr", "-CA", ca / "ca.crt", "-CAkey",
+             ca / "ca.key", "-set_serial", "0x0A", "-days", "9", "-extfile", root() / "extensions",
+             "-out", root() / "leaf.crt"});
+    openssl({"ocsp", "-issuer", ca / "ca.crt", "-cert", root() / "leaf.crt", "-no_nonce", "-reqout",
+             root() / "request"});
+    openssl({"ocsp", "-index", root() / "index", "-CA", ca / "ca.crt", "-rsigner", ca / "ca.crt",
+             "-rkey", ca / "ca.key", "-reqin", root() / "request", "-respout", root() / "response",
+             "-ndays", "1"});
+    write("server.crt", read_file(root() / "leaf.crt") + read_file(ca / "ca.crt"));
+    const Responder responder(responder_port, "application/ocsp-response",
+                              read_file(root() / "response"));
+
+    const std::vector<std::string> ask_for_status{"-status", "-CAfile", ca / "ca.crt"};
+    start(recipe("production.conf"));
+    EXPECT_NE(handshake(ask_for_status).out.find("OCSP response: no response sent"),
+              std::string::npos);
+    stop();
+    start("Define HELLO_STAPLING\n" + recipe("production.conf"));
+    const Finished stapled = handshake(ask_for_status);
+    EXPECT_EQ(stapled.status, 0) << stapled.err;
+    EXPECT_NE(stapled.out.find("OCSP Response Status: successful"), std::string::npos)
+        << stapled.out << stapled.err;
+    EXPECT_NE(stapled.out.find("Cert Status: good"), std::string::npos) << stapled.out;
 }
 
 TEST_F(Production, GoesTogetherWithALogin)
