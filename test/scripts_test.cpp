@@ -419,6 +419,7 @@ TEST_F(MakeClientCert, AsksForThePassPhraseAndShowsItToNobody)
     write_file(folder() / "bin/openssl",
                "#!/bin/sh\n"
                "PATH=${PATH#*:}\n"
+               "umask >\"$WITNESS/umask\"\n"
                "{ printf '%s\\n' \"$@\"; env; } >>\"$WITNESS/said\"\n"
                "openssl \"$@\"\n"
                "status=$?\n"
@@ -445,6 +446,8 @@ TEST_F(MakeClientCert, AsksForThePassPhraseAndShowsItToNobody)
     EXPECT_NE(said.find("pkcs12"), std::string::npos);
     EXPECT_EQ(said.find("horse"), std::string::npos);
     EXPECT_EQ(read_file(folder() / "open"), "");
+    // This openssl opens keys to nobody by itself; another one need not.
+    EXPECT_EQ(read_file(folder() / "umask"), "0077\n");
     EXPECT_NE(read_file(folder() / "keys"), "");
     const auto unlocks = [&](const char* phrase) {
         return openssl({"pkcs12", "-in", "tls/client.p12", "-noout", "-passin", phrase}).status ==
