@@ -399,7 +399,7 @@ TEST_F(Login, LogsOut)
               std::string::npos);
     expect_login(with(forgotten));
 
-    // As the head of the recipe warns: what was copied before goes on until its time is up.
+    // As the head of the recipe warns: what was copied before goes on.
     expect_greeting(with(cookie));
 }
 
