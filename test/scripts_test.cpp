@@ -25,7 +25,7 @@ std::string script(const char* name)
 
 TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
 {
-    for (const char* const name : {"setup", "make-cert", "run"}) {
+    for (const char* const name : {"setup", "make-cert", "run", "trust-cert"}) {
         const Finished help = run({.argv = {script(name), "--help"}});
         EXPECT_EQ(help.status, 0) << name;
         EXPECT_NE(help.out.find("Usage: " + std::string(name)), std::string::npos) << help.out;
