@@ -77,6 +77,26 @@ class Trust : public HttpdTest {
         return result;
     }
 
+    /// Where the system's store keeps it.
+    Path file() const
+    {
+        return "/usr/local/share/ca-certificates/mod_hello-" + fingerprint() + ".crt";
+    }
+
+    /// Whatever a broken script has done, it does not stay.
+    void clean_system_store() const
+    {
+        if (::getuid() == 0 && fs::exists(file())) {
+            trust({"--store", "system", "--remove", file()});
+        }
+    }
+
+    void TearDown() override
+    {
+        clean_system_store();
+        HttpdTest::TearDown();
+    }
+
     std::string openssl_config(const std::string& extensions) const
     {
         const Path path = root() / "openssl.cnf";
@@ -326,8 +346,8 @@ TEST_F(Trust, RefusesWhatCannotBeRightAndChangesNothing)
         EXPECT_TRUE(contains(finished.err, shown)) << shown << '\n' << finished.err;
         EXPECT_TRUE(contains(finished.err, "Next: ")) << finished.err;
         EXPECT_FALSE(fs::exists(home() / ".pki"));
-        EXPECT_FALSE(
-            fs::exists("/usr/local/share/ca-certificates/mod_hello-" + fingerprint() + ".crt"));
+        EXPECT_FALSE(fs::exists(file()));
+        clean_system_store();
     };
     const std::string good =
         "basicConstraints = critical,CA:FALSE\n"
@@ -414,19 +434,6 @@ class SystemTrust : public Trust {
             GTEST_SKIP() << "this system's store is not Debian's";
         }
         make_cert(root(), {"--days", "1"});
-    }
-
-    void TearDown() override
-    {
-        if (::getuid() == 0 && fs::exists(file())) {
-            trust({"--store", "system", "--remove", certificate()});
-        }
-        Trust::TearDown();
-    }
-
-    Path file() const
-    {
-        return "/usr/local/share/ca-certificates/mod_hello-" + fingerprint() + ".crt";
     }
 
     static Strings names_in(const Path& folder)
