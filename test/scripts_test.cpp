@@ -36,6 +36,9 @@ TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
         EXPECT_EQ(wrong.out, "");
     }
     EXPECT_EQ(run({.argv = {script("test"), "--help"}}).status, 0);
+    const std::string scan = source_dir() / "test/scan.sh";
+    EXPECT_EQ(run({.argv = {scan, "--help"}}).status, 0);
+    EXPECT_EQ(run({.argv = {scan, "--reprots"}}).status, 2);
     const Finished wrong = run({.argv = {script("test"), "--preset", "relaese"}});
     EXPECT_EQ(wrong.status, 2);
     EXPECT_NE(wrong.err.find("relaese"), std::string::npos) << wrong.err;
