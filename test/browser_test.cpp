@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstdlib>
 
 #include "httpd.h"
@@ -407,6 +408,26 @@ TEST_F(Trust, TakesOutACertificateThatHasExpired)
     EXPECT_FALSE(contains(in_database(), "mod_hello"));
 }
 
+TEST_F(Trust, LeavesNothingHalfDoneWhenItIsStopped)
+{
+    make_cert(root());
+    const Path script = source_dir() / "scripts/trust-cert";
+    // Stopped at one moment after the other, over the whole of its work.
+    for (int milliseconds = 0; milliseconds < 400; milliseconds += 20) {
+        fs::remove_all(home() / ".pki");
+        Process process({.argv = at_home({script, "--store", "nss", certificate()})});
+        process.wait(std::chrono::milliseconds(milliseconds));
+        process.signal_group(SIGTERM);
+        ASSERT_TRUE(eventually([&] { return process.ended(); }));
+        ASSERT_TRUE(eventually([&] { return !process.group_alive(); }));
+        if (process.status() == 0) {
+            EXPECT_TRUE(contains(in_database(), " P,,")) << milliseconds;
+        } else {
+            EXPECT_FALSE(fs::exists(home() / ".pki")) << milliseconds;
+        }
+    }
+}
+
 TEST_F(Trust, NamesTheMissingToolAndItsPackage)
 {
     make_cert(root());
@@ -525,6 +546,21 @@ TEST_F(SystemTrust, OneStoreThatFailsLeavesTheOtherAsItWas)
     EXPECT_EQ(trust({"--remove", certificate()}, path).status, 1);
     EXPECT_EQ(in_database(), before);
     EXPECT_EQ(read_file(file()), read_file(certificate()));
+}
+
+TEST_F(SystemTrust, LeavesNothingHalfDoneWhenItIsStopped)
+{
+    if (::getuid() != 0) {
+        GTEST_SKIP() << "only root may change the system's store";
+    }
+    Process process({.argv = at_home({source_dir() / "scripts/trust-cert", certificate()})});
+    ASSERT_TRUE(eventually([&] { return fs::exists(file()); }));
+    process.signal_group(SIGTERM);
+    ASSERT_TRUE(eventually([&] { return process.ended(); }));
+    EXPECT_EQ(process.status(), 143) << process.out() << process.err();
+    EXPECT_FALSE(fs::exists(file()));
+    EXPECT_FALSE(fs::exists("/etc/ssl/certs/mod_hello-" + fingerprint() + ".pem"));
+    EXPECT_FALSE(fs::exists(home() / ".pki"));
 }
 
 TEST_F(SystemTrust, AsksSudoAndSaysWhatWasNotDoneWithoutIt)
