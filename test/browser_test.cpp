@@ -423,7 +423,8 @@ TEST_F(Trust, LeavesNothingHalfDoneWhenItIsStopped)
         if (process.status() == 0) {
             EXPECT_TRUE(contains(in_database(), " P,,")) << milliseconds;
         } else {
-            EXPECT_FALSE(fs::exists(home() / ".pki")) << milliseconds;
+            EXPECT_FALSE(fs::exists(home() / ".pki"))
+                << milliseconds << run({.argv = {"find", home() / ".pki"}}).out << process.err();
         }
     }
 }
