@@ -43,6 +43,12 @@ class ExampleTest : public HttpdTest {
                (folder() / name).string() + "\"\n";
     }
 
+    /// Loads mod_md, which would look after every test's server if the harness loaded it.
+    static std::string md_module()
+    {
+        return "LoadModule md_module \"" + (httpd_modules() / "mod_md.so").string() + "\"\n";
+    }
+
     std::string tls_host(const std::string& more = "")
     {
         return "<VirtualHost *:${HTTPS_PORT}>\n" + tls() + more + "</VirtualHost>\n";

@@ -24,12 +24,15 @@ class Examples : public ExampleTest {
 TEST_F(Examples, EachOpensWithWhatItIsForAndHowToSeeIt)
 {
     const std::string tests = read_file(source_dir() / "test/examples_test.cpp") +
-                              read_file(source_dir() / "test/credentials_test.cpp");
+                              read_file(source_dir() / "test/credentials_test.cpp") +
+                              read_file(source_dir() / "test/acme_test.cpp");
     // These are for a whole server, and have virtual hosts of their own.
-    const std::set<std::string> whole{"client-cert.conf", "production.conf", "redirect.conf"};
+    const std::set<std::string> whole{"acme.conf", "client-cert.conf", "production.conf",
+                                      "redirect.conf"};
     make_cert(root());
     make_client_cert(root() / "clients", "Ada");
     write("session.key", "a key");
+    const std::string modules = md_module();
     int count = 0;
     for (const auto& entry : fs::directory_iterator(folder())) {
         if (entry.path().extension() != ".conf") {
@@ -47,10 +50,11 @@ TEST_F(Examples, EachOpensWithWhatItIsForAndHowToSeeIt)
         EXPECT_TRUE(trial.starts_with("# See it work: ")) << trial;
         EXPECT_NE(trial.find("curl "), std::string::npos) << trial;
         EXPECT_NE(tests.find("recipe(\"" + name + "\")"), std::string::npos) << "is not tested";
-        const Finished checked = check(recipe(name));
+        const Finished checked = check(modules + recipe(name));
         EXPECT_EQ(checked.status, 0) << checked.err;
         EXPECT_EQ(checked.err.find("not defined"), std::string::npos) << checked.err;
-        const Finished inside = check("<VirtualHost *>\n" + recipe(name) + "</VirtualHost>\n");
+        const Finished inside =
+            check(modules + "<VirtualHost *>\n" + recipe(name) + "</VirtualHost>\n");
         if (whole.contains(name)) {
             EXPECT_NE(inside.status, 0) << "belongs inside a virtual host too";
             EXPECT_NE(inside.err.find("VirtualHost"), std::string::npos) << inside.err;
@@ -58,7 +62,7 @@ TEST_F(Examples, EachOpensWithWhatItIsForAndHowToSeeIt)
             EXPECT_EQ(inside.status, 0) << inside.err;
         }
     }
-    EXPECT_EQ(count, 11);
+    EXPECT_EQ(count, 12);
 }
 
 TEST_F(Examples, Health)

@@ -26,7 +26,7 @@ std::string script(const char* name)
 
 TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
 {
-    for (const char* const name : {"setup", "make-cert", "make-client-cert", "run"}) {
+    for (const char* const name : {"setup", "make-cert", "make-client-cert", "run", "trust-cert"}) {
         const Finished help = run({.argv = {script(name), "--help"}});
         EXPECT_EQ(help.status, 0) << name;
         EXPECT_NE(help.out.find("Usage: " + std::string(name)), std::string::npos) << help.out;
@@ -37,6 +37,9 @@ TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
         EXPECT_EQ(wrong.out, "");
     }
     EXPECT_EQ(run({.argv = {script("test"), "--help"}}).status, 0);
+    const std::string scan = source_dir() / "test/scan.sh";
+    EXPECT_EQ(run({.argv = {scan, "--help"}}).status, 0);
+    EXPECT_EQ(run({.argv = {scan, "--reprots"}}).status, 2);
     const Finished wrong = run({.argv = {script("test"), "--preset", "relaese"}});
     EXPECT_EQ(wrong.status, 2);
     EXPECT_NE(wrong.err.find("relaese"), std::string::npos) << wrong.err;

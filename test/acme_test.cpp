@@ -1,0 +1,188 @@
+// conf/examples/acme.conf with a real authority, Debian's pebble: from no certificate to a trusted
+// page, and one renewal, with no restart but the timer's.
+
+#include <sys/stat.h>
+
+#include <cstdlib>
+
+#include <regex>
+#include <sstream>
+
+#include "examples.h"
+
+namespace hello {
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Everything here may wait for mod_md, which looks what is to do every few seconds.
+constexpr std::chrono::seconds long_patience{60};
+
+class Acme : public ExampleTest {
+  protected:
+    void SetUp() override
+    {
+        if (run({.argv = {"sh", "-c", "command -v pebble && command -v pebble-challtestsrv"}})
+                .status != 0) {
+            GTEST_SKIP() << "there is no pebble (scripts/setup installs it where apt has it)";
+        }
+        if (std::string_view(HELLO_PRELOAD).find("tsan") != std::string_view::npos) {
+            GTEST_SKIP() << "ThreadSanitizer reports the threads and a lock of httpd's own that "
+                            "serve mod_md";
+        }
+        // A proxy of the machine's would come between mod_md and the authority.
+        ::setenv("no_proxy", "*", 1);
+    }
+
+    /// Starts an authority whose proof is asked for at this server's port, with a name service
+    /// that knows every name as 127.0.0.1.
+    void start_authority()
+    {
+        make_cert(root() / "pebble");
+        const std::vector<int> ports = free_ports(5);
+        const auto loopback = [&](std::size_t index) {
+            return "127.0.0.1:" + std::to_string(ports[index]);
+        };
+        std::ostringstream out;
+        out << R"({"pebble": {"listenAddress": ")" << loopback(0)
+            << R"(", "managementListenAddress": ")" << loopback(1) << R"(", "certificate": ")"
+            << authority_certificate().string() << R"(", "privateKey": ")"
+            << (root() / "pebble/server.key").string() << R"(", "httpPort": )" << http_port()
+            << R"(, "tlsPort": )" << ports[2] << R"(, "ocspResponderURL": ""}})";
+        write("pebble/config.json", out.str());
+        names_.emplace(Command{.argv = {"pebble-challtestsrv", "-dns01", loopback(3), "-management",
+                                        loopback(4), "-http01", "", "-https01", "", "-tlsalpn01",
+                                        "", "-defaultIPv6", ""}});
+        authority_.emplace(
+            Command{.argv = {"env", "PEBBLE_VA_NOSLEEP=1", "pebble", "-config",
+                             root() / "pebble/config.json", "-dnsserver", loopback(3)}});
+        directory_ = "https://" + loopback(0) + "/dir";
+        Response answer;
+        ASSERT_TRUE(eventually([&] {
+            answer = fetch(
+                {.url = "https://" + loopback(1) + "/roots/0", .ca = authority_certificate()});
+            return answer.status == 200 &&
+                   fetch({.url = directory_, .ca = authority_certificate()}).status == 200;
+        })) << answer
+            << authority_->out() << authority_->err() << names_->err();
+        write("root.crt", answer.body);
+    }
+
+    Path authority_certificate() const { return root() / "pebble/server.crt"; }
+
+    std::string with_authority(const std::string& defines = "") const
+    {
+        return md_module() +
+               "Define HELLO_DOMAIN hello.test\n"
+               "Define HELLO_ACME_CONTACT webmaster@hello.test\n"
+               "Define HELLO_ACME_DIRECTORY " +
+               directory_ + "\nDefine HELLO_ACME_CA \"" + authority_certificate().string() +
+               "\"\n" + defines + recipe("acme.conf");
+    }
+
+    /// The page, as somebody sees it who trusts the authority and nobody else.
+    Response page() const
+    {
+        return fetch({.url = "https://hello.test:" + std::to_string(https_port()) + "/",
+                      .ca = root() / "root.crt",
+                      .resolve_to = "127.0.0.1"});
+    }
+
+    /// The line that the recipe has for cron, for this server instead of Debian's.
+    std::string timer()
+    {
+        const std::string text = read_file(source_dir() / "conf/examples/acme.conf");
+        std::smatch found;
+        if (!std::regex_search(text, found, std::regex("\n#   \\* \\* \\* \\* \\* root (.*)\n"))) {
+            ADD_FAILURE() << "the recipe has no line for cron";
+            return "false";
+        }
+        std::string line =
+            std::regex_replace(found[1].str(), std::regex("/etc/apache2"), root().string());
+        line = std::regex_replace(line, std::regex("/usr/sbin/apachectl graceful"),
+                                  "kill -USR1 " + std::to_string(httpd().pid()));
+        EXPECT_NE(line.find(root().string()), std::string::npos) << line;
+        EXPECT_NE(line.find("kill"), std::string::npos) << line;
+        return line;
+    }
+
+    bool timer_restarts() { return run({.argv = {"sh", "-c", timer()}}).status == 0; }
+
+    /// Whether something comes true while the timer runs, every second instead of every minute.
+    bool with_timer(const std::function<bool()>& holds)
+    {
+        return eventually(
+            [&] {
+                timer_restarts();
+                return eventually(holds, std::chrono::seconds(1));
+            },
+            long_patience);
+    }
+
+    /// The serial number of the certificate that is served.
+    std::string serial() const
+    {
+        const Finished shown =
+            run({.argv = {"sh", "-c",
+                          "openssl s_client -connect 127.0.0.1:" + std::to_string(https_port()) +
+                              " -servername hello.test </dev/null 2>/dev/null | "
+                              "openssl x509 -noout -serial"}});
+        EXPECT_EQ(shown.status, 0) << shown.err;
+        return shown.out;
+    }
+
+    void expect_no_key_for_others() const
+    {
+        int count = 0;
+        for (const auto& entry : fs::recursive_directory_iterator(root())) {
+            const std::string text =
+                entry.is_regular_file() ? read_file(entry.path()) : std::string();
+            // What waits to be put in place is encrypted, by a password in md_store.json.
+            const bool key = text.find("BEGIN PRIVATE KEY") != std::string::npos ||
+                             text.find("BEGIN EC PRIVATE KEY") != std::string::npos ||
+                             text.find("BEGIN RSA PRIVATE KEY") != std::string::npos;
+            if (key || entry.path().filename() == "md_store.json") {
+                ++count;
+                struct stat status {};
+                ASSERT_EQ(::stat(entry.path().c_str(), &status), 0);
+                EXPECT_EQ(status.st_mode & 0077, 0U) << entry.path();
+            }
+        }
+        EXPECT_GE(count, 3);
+    }
+
+    std::string said() { return authority_->out() + authority_->err() + names_->err(); }
+
+    std::string directory_;
+
+  private:
+    std::optional<Process> names_;
+    std::optional<Process> authority_;
+};
+
+TEST_F(Acme, FromNoCertificateToATrustedPageAndARenewal)
+{
+    expect_log("AH10085");  // there is no certificate as yet
+    start(md_module());
+    ASSERT_NO_FATAL_FAILURE(start_authority());
+    reload(with_authority());
+    EXPECT_NE(page().error.find("certificate"), std::string::npos) << page();
+    EXPECT_EQ(get("/").status, 308);
+    EXPECT_EQ(get("/").header("location"), "https://hello.test/");
+
+    EXPECT_TRUE(with_timer([this] { return page().status == 200; })) << page() << said();
+    EXPECT_EQ(page().body, "Hello World!");
+    const std::string first = serial();
+    EXPECT_FALSE(timer_restarts()) << "nothing is waiting now";
+    expect_no_key_for_others();
+
+    // A certificate of pebble's lives for five years, and this is its end.
+    reload(with_authority("Define HELLO_ACME_RENEW 4000d\n"));
+    EXPECT_EQ(serial(), first);
+    EXPECT_TRUE(with_timer([&] { return serial() != first; })) << said();
+    EXPECT_EQ(page().body, "Hello World!");
+    expect_no_key_for_others();
+}
+
+}  // namespace
+}  // namespace hello
