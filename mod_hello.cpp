@@ -5,7 +5,6 @@
 //
 //     <Location "/hello">
 //         SetHandler hello
-//         HelloType text/html
 //         HelloMessage "<h1>Hello %{REMOTE_ADDR}!</h1>"
 //         Require all granted
 //     </Location>
@@ -47,6 +46,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -322,31 +322,50 @@ Message parse(apr_pool_t* pool, std::string_view text, const Origin& origin)
 // Whatever an expression brings may come from a client. It is escaped for the type that
 // it lands in, so that it stays a value there.
 
-// No byte becomes more than this: &quot; and \u0000.
-constexpr std::size_t longest_escape = 6;
+// No byte becomes more than this: &#xFFFD; is the longest.
+constexpr std::size_t longest_escape = 8;
 
 char* put(char* out, std::string_view text)
 {
     return std::copy(text.begin(), text.end(), out);
 }
 
-/// HTML text, safe in element content and in an attribute in quotes of either kind.
+/// HTML text, safe in element content and in an attribute in quotes of either kind. A
+/// control character has no place there, and ESC would switch the character set where the
+/// type names none.
 char* put_html(char* out, std::string_view value)
 {
-    for (;;) {
-        const std::size_t at = value.find_first_of("&<>\"'");
-        out = put(out, value.substr(0, at));
-        if (at == std::string_view::npos) {
-            return out;
+    for (const char c : value) {
+        switch (c) {
+            case '&':
+                out = put(out, "&amp;");
+                break;
+            case '<':
+                out = put(out, "&lt;");
+                break;
+            case '>':
+                out = put(out, "&gt;");
+                break;
+            case '"':
+                out = put(out, "&quot;");
+                break;
+            case '\'':
+                out = put(out, "&#39;");
+                break;
+            case '\t':
+            case '\n':
+            case '\r':
+                *out++ = c;
+                break;
+            default:
+                if (static_cast<unsigned char>(c) < 0x20) {
+                    out = put(out, "&#xFFFD;");
+                } else {
+                    *out++ = c;
+                }
         }
-        const char c = value[at];
-        out = put(out, c == '&'   ? "&amp;"
-                       : c == '<' ? "&lt;"
-                       : c == '>' ? "&gt;"
-                       : c == '"' ? "&quot;"
-                                  : "&#39;");
-        value.remove_prefix(at + 1);
     }
+    return out;
 }
 
 struct Sequence {
@@ -382,7 +401,8 @@ Sequence utf8_sequence(std::string_view text)
     return {.length = length, .is_valid = true};
 }
 
-/// The content of a JSON string: RFC 8259, section 7, in UTF-8 whatever comes in.
+/// The content of a JSON string: RFC 8259, section 7, in UTF-8 whatever comes in. The
+/// same is the content of a JavaScript string between double quotes.
 char* put_json(char* out, std::string_view value)
 {
     while (!value.empty()) {
@@ -471,10 +491,12 @@ struct Identity {
 Identity identity_of(const struct stat& status)
 {
     constexpr std::int64_t second = 1'000'000'000;
+    constexpr std::int64_t longest = 9'000'000'000;  // seconds: what fits in nanoseconds
+    const std::int64_t seconds = std::clamp<std::int64_t>(status.st_mtim.tv_sec, -longest, longest);
     return {.device = status.st_dev,
             .inode = status.st_ino,
             .size = status.st_size,
-            .mtime = status.st_mtim.tv_sec * second + status.st_mtim.tv_nsec};
+            .mtime = seconds * second + status.st_mtim.tv_nsec};
 }
 
 /// Which version lies at a path, if any.
@@ -576,11 +598,11 @@ class Store {
     struct Content {
         pthread_mutex_t mutex;  // guards what follows
         Identity identity;
-        bool is_whole = false;             // nobody died while writing it
-        bool has_refused = false;          // something was found wrong and logged:
-        std::optional<Identity> refused;   // what, if there was a file at all
-        bool is_hopeless = false;          // only another version can be better
-        std::int64_t unsettled_since = 0;  // microseconds since 1970, or 0
+        bool is_whole = false;                  // nobody died while writing it
+        std::atomic<bool> has_refused = false;  // something was found wrong and logged:
+        std::optional<Identity> refused;        // what, if there was a file at all
+        bool is_hopeless = false;               // only another version can be better
+        std::int64_t unsettled_since = 0;       // microseconds since 1970, or 0
         std::size_t size;
         char text[largest_file];
     };
@@ -595,6 +617,7 @@ class Store {
     void unlock() { pthread_mutex_unlock(&content_->mutex); }
 
     Content& content() { return *content_; }
+    bool has_refused() const { return content_->has_refused; }
     void keep(std::string_view text, const Identity& identity);
 
   private:
@@ -697,7 +720,7 @@ std::shared_ptr<const Version> File::current(request_rec* r)
 {
     const std::optional<Identity> found = look(path_);
     const std::lock_guard lock(mutex_);
-    if (found != version_->identity) {
+    if (found != version_->identity || store_.has_refused()) {
         refresh(r, found);
     }
     return version_;
@@ -710,8 +733,12 @@ void File::refresh(request_rec* r, std::optional<Identity> found)
     const std::lock_guard lock(store_);
     Store::Content& shared = store_.content();
     const auto is_known = [&] {
-        return (shared.is_whole && found == shared.identity) ||
-               (shared.has_refused && shared.is_hopeless && found == shared.refused);
+        if (shared.is_whole && found == shared.identity) {
+            shared.has_refused = false;
+            shared.unsettled_since = 0;
+            return true;
+        }
+        return shared.has_refused && shared.is_hopeless && found == shared.refused;
     };
     const auto refuse = [&](const std::exception& error, bool is_hopeless) {
         if (!shared.has_refused || found != shared.refused) {
@@ -727,15 +754,14 @@ void File::refresh(request_rec* r, std::optional<Identity> found)
     try {
         while (!is_known()) {
             const std::chrono::nanoseconds rest = unrest(found);
-            if (rest == 0ns) {
-                if (load(found)) {
-                    return;
-                }
-            } else if (has_patience()) {
-                std::this_thread::sleep_for(std::min(rest, longest_nap));
-            } else {
+            if (rest == 0ns && load(found)) {
+                return;
+            }
+            // Nor is there a version to be had where no two looks agree.
+            if (!has_patience()) {
                 break;
             }
+            std::this_thread::sleep_for(std::min(rest, longest_nap));
             found = look(path_);
         }
     } catch (const std::system_error& error) {
@@ -813,7 +839,8 @@ Escape escape_of(std::string_view type)
     std::transform(essence.begin(), essence.end(), essence.begin(), [](char c) {
         return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     });
-    if (essence == "application/json" || essence.ends_with("+json")) {
+    // "json" and "+json", "javascript" and "ecmascript", by any of their many names.
+    if (essence.ends_with("json") || essence.ends_with("script")) {
         return Escape::json;
     }
     return essence == "text/plain" ? Escape::none : Escape::html;
@@ -1012,7 +1039,11 @@ int answer_constant(request_rec* r, const Message& message, const Status* status
     apr_table_setn(r->headers_out, "ETag", message.etag);
     if (message.last_modified != nullptr) {
         ap_update_mtime(r, message.mtime);
-        apr_table_setn(r->headers_out, "Last-Modified", message.last_modified);
+        if (message.mtime <= r->request_time) {
+            apr_table_setn(r->headers_out, "Last-Modified", message.last_modified);
+        } else {
+            ap_set_last_modified(r);  // no later than now: RFC 9110, section 8.8.2.1
+        }
     } else {
         // httpd would take the time of the request: RFC 9110, sections 13.1.3 and 13.1.4.
         apr_table_unset(r->headers_in, "If-Modified-Since");

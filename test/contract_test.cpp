@@ -271,6 +271,26 @@ TEST_F(Connection, HeedsTheLimitOfABody)
     }
 }
 
+TEST_F(Connection, ABodyThatDoesNotComeHoldsNoStreamForLong)
+{
+    reload(R"(
+        Protocols h2c
+        KeepAliveTimeout 1
+        <Location "/">
+            SetHandler hello
+            Require all granted
+        </Location>)");
+    using namespace std::string_literals;
+    const auto start_time = std::chrono::steady_clock::now();
+    // RFC 9113: the preface, SETTINGS, and the HEADERS of a stream that the client leaves open.
+    const std::string received =
+        exchange(http_port(), "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"s + "\0\0\0\x04\0\0\0\0\0"s +
+                                  "\0\0\x06\x01\x04\0\0\0\x01\x82\x86\x84\x01\x01"
+                                  "a"s);
+    EXPECT_EQ(count(received, "Hello World!"), 1U) << received;
+    EXPECT_LT(std::chrono::steady_clock::now() - start_time, patience / 2);
+}
+
 TEST_F(Connection, SpeaksOlderHttp)
 {
     const std::string received = exchange(http_port(), "GET / HTTP/1.0\r\n\r\n");

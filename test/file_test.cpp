@@ -1,9 +1,15 @@
 // HelloFile is live: a save is served by the next request, whole, and what cannot be
 // served is logged once while the last good version goes on being served.
 
+#include <curl/curl.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
 #include <atomic>
+#include <ctime>
 #include <fstream>
 #include <numeric>
+#include <regex>
 #include <sstream>
 #include <thread>
 
@@ -190,6 +196,12 @@ TEST_F(File, WhatCannotBeServedIsLoggedOnceAndTheLastGoodOneStays)
              fs::create_directory(body);
          },
          "not a regular file"},
+        {"shorter than its size",
+         [&] {
+             fs::remove(body);
+             fs::create_symlink("/sys/devices/system/cpu/online", body);
+         },
+         "ends before its size"},
         {"unreadable",
          [&] {
              write("new", "secret");
@@ -225,6 +237,25 @@ TEST_F(File, WhatCannotBeServedIsLoggedOnceAndTheLastGoodOneStays)
     EXPECT_EQ(get("/").body, "good again");
 }
 
+TEST_F(File, EachDisappearanceIsLogged)
+{
+    write("body", "good");
+    start(one_file);
+    for (int i = 0; i < 3; ++i) {
+        fs::rename(root() / "body", root() / "away");
+        EXPECT_EQ(get("/").body, "good");
+        fs::rename(root() / "away", root() / "body");
+        EXPECT_EQ(get("/").body, "good");
+    }
+    expect_log("No such file");
+    const std::string log = error_log();
+    const std::regex line("No such file");
+    EXPECT_EQ(
+        std::distance(std::sregex_iterator(log.begin(), log.end(), line), std::sregex_iterator()),
+        3)
+        << log;
+}
+
 TEST_F(File, HasTheValidatorsOfAFile)
 {
     write("body", "one");
@@ -252,6 +283,26 @@ TEST_F(File, HasTheValidatorsOfAFile)
     write("body", "two");
     EXPECT_NE(get("/").header("etag"), tag);
     EXPECT_EQ(fetch({.url = http(), .headers = {"If-None-Match: " + tag}}).body, "two");
+}
+
+TEST_F(File, ADateFromTheFutureIsNotHandedOn)
+{
+    constexpr std::int64_t years = 365 * 24 * 3600;
+    const std::time_t now = std::time(nullptr);
+    write("body", "of today");
+    start(one_file);
+    for (const std::time_t date : {now + 3600, now + 400 * years}) {
+        SCOPED_TRACE(date);
+        write("body", "of " + std::to_string(date));
+        const timespec times[] = {{.tv_sec = date, .tv_nsec = 0}, {.tv_sec = date, .tv_nsec = 0}};
+        ASSERT_EQ(::utimensat(AT_FDCWD, (root() / "body").c_str(), times, 0), 0);
+        const Response response = get("/");
+        EXPECT_EQ(response.body, "of " + std::to_string(date));
+        const std::time_t sent =
+            ::curl_getdate(response.header("last-modified").value_or("").c_str(), nullptr);
+        EXPECT_GE(sent, now) << response;
+        EXPECT_LE(sent, std::time(nullptr)) << response;
+    }
 }
 
 TEST_F(File, MayHoldExpressionsAndAnyBytes)

@@ -137,10 +137,20 @@ TEST_F(Sections, MessageAndFileDisplaceEachOther)
 
 TEST_F(Sections, HtaccessMayNotSetThem)
 {
+    const struct {
+        const char* allowance;
+        const char* logged;
+    } cases[] = {
+        {"AllowOverride All", "HelloMessage not allowed here"},
+        {"AllowOverride None\nAllowOverrideList HelloMessage",
+         "HelloMessage cannot occur within htaccess files"},
+    };
     write("htdocs/.htaccess", "HelloMessage mine\n");
-    expect_log("HelloMessage not allowed here");
-    use("<Directory \"${ROOT}/htdocs\">\nAllowOverride All\n</Directory>\n");
-    EXPECT_EQ(get("/page.html").status, 500);
+    for (const auto& [allowance, logged] : cases) {
+        expect_log(logged);
+        use("<Directory \"${ROOT}/htdocs\">\n" + std::string(allowance) + "\n</Directory>\n");
+        EXPECT_EQ(get("/page.html").status, 500) << allowance;
+    }
 }
 
 // ---------------------------------------------------------------------------
@@ -269,12 +279,13 @@ std::string html_of(const std::string& value)
 {
     std::string escaped;
     for (const char c : value) {
-        escaped += c == '&'    ? "&amp;"
-                   : c == '<'  ? "&lt;"
-                   : c == '>'  ? "&gt;"
-                   : c == '"'  ? "&quot;"
-                   : c == '\'' ? "&#39;"
-                               : std::string(1, c);
+        escaped += c == '&'                                                     ? "&amp;"
+                   : c == '<'                                                   ? "&lt;"
+                   : c == '>'                                                   ? "&gt;"
+                   : c == '"'                                                   ? "&quot;"
+                   : c == '\''                                                  ? "&#39;"
+                   : (c >= 0 && c < ' ' && c != '\t' && c != '\n' && c != '\r') ? "&#xFFFD;"
+                                                                                : std::string(1, c);
     }
     return escaped;
 }
@@ -306,6 +317,10 @@ class Escaping : public Message {
             HelloType "Application/Problem+JSON; charset=utf-8"
             HelloMessage '{"name": "%{reqenv:MATCH_NAME}"}'
         </LocationMatch>
+        <LocationMatch "^/script/">
+            HelloType text/javascript
+            HelloMessage '{"name": "%{reqenv:MATCH_NAME}"}'
+        </LocationMatch>
         <LocationMatch "^/text/">
             HelloType "Text/Plain ; charset=iso-8859-1"
             HelloMessage "<%{reqenv:MATCH_NAME}>"
@@ -316,7 +331,7 @@ class Escaping : public Message {
 
     void expect_json(const std::string& sent, const std::string& expected)
     {
-        for (const char* const type : {"/json/", "/problem/"}) {
+        for (const char* const type : {"/json/", "/problem/", "/script/"}) {
             const Response response = get(type + percent_encoded(sent));
             ASSERT_EQ(response.status, 200) << percent_encoded(sent);
             const auto parsed = nlohmann::json::parse(response.body, nullptr, false);
