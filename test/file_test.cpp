@@ -287,11 +287,11 @@ TEST_F(File, HasTheValidatorsOfAFile)
 
 TEST_F(File, ADateFromTheFutureIsNotHandedOn)
 {
-    constexpr std::int64_t years = 365 * 24 * 3600;
+    constexpr std::time_t year = 31'536'000;
     const std::time_t now = std::time(nullptr);
     write("body", "of today");
     start(one_file);
-    for (const std::time_t date : {now + 3600, now + 400 * years}) {
+    for (const std::time_t date : {now + 3600, now + 400 * year}) {
         SCOPED_TRACE(date);
         write("body", "of " + std::to_string(date));
         const timespec times[] = {{.tv_sec = date, .tv_nsec = 0}, {.tv_sec = date, .tv_nsec = 0}};
