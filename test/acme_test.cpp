@@ -172,6 +172,11 @@ TEST_F(Acme, FromNoCertificateToATrustedPageAndARenewal)
 
     EXPECT_TRUE(with_timer([this] { return page().status == 200; })) << page() << said();
     EXPECT_EQ(page().body, "Hello World!");
+    EXPECT_EQ(
+        run({.argv = {"openssl", "s_client", "-tls1_2", "-connect",
+                      "127.0.0.1:" + std::to_string(https_port()), "-servername", "hello.test"}})
+            .out.find("TLS session ticket"),
+        std::string::npos);
     const std::string first = serial();
     EXPECT_FALSE(timer_restarts()) << "nothing is waiting now";
     expect_no_key_for_others();
