@@ -114,6 +114,9 @@ struct Finished {
 /// Runs a command to its end.
 Finished run(const Command& command);
 
+/// A PATH on which everything is but one tool, by links in a folder that is made for it.
+std::string path_without(const std::string& tool, const Path& folder);
+
 /// Ports of 127.0.0.1 that nobody listens on.
 std::vector<int> free_ports(std::size_t count);
 
