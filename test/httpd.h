@@ -188,6 +188,9 @@ class HttpdTest : public testing::Test {
     /// that it must hold one at the end.
     void expect_log(const std::string& pattern) { announced_.push_back(pattern); }
 
+    /// Waits until httpd has closed every connection: what a restart is safe after.
+    void await_idleness();
+
     /// Stops httpd and waits until nothing of it is left. TearDown does this too.
     void stop();
 
@@ -212,7 +215,6 @@ class HttpdTest : public testing::Test {
 
   private:
     std::string preamble() const;
-    void await_idleness();
     void launch(const std::function<std::vector<std::string>()>& arguments);
     std::vector<std::string> unexpected_lines() const;
 
