@@ -31,6 +31,16 @@ need_value() {
     fi
 }
 
+# need_tools OPTION TOOL...: all of them; "setup OPTION" is what installs them.
+need_tools() {
+    local option=$1 tool
+    shift
+    for tool in "$@"; do
+        command -v -- "$tool" >/dev/null ||
+            fail "$tool is not on PATH" "run $(quote "$(shown "$scripts/setup")") $option, or add the folder of $tool to PATH"
+    done
+}
+
 # quote TEXT: TEXT as one word that every shell can read back.
 quote() {
     printf "'%s'" "${1//\'/\'\\\'\'}"
@@ -199,7 +209,7 @@ leave_folder() {
 # enter_folder: makes dir where it is missing, and keeps other runs out of it.
 enter_folder() {
     local folder lock
-    command -v openssl >/dev/null || fail 'openssl is not on PATH' "run $(quote "$scripts/setup") --run"
+    need_tools --run openssl
     exit_on_signals
     trap leave_folder EXIT
     dir=$(absolute "$dir") || exit 1

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <memory>
 #include <regex>
 #include <system_error>
 #include <thread>
@@ -243,8 +244,13 @@ class Login : public Credentials {
 TEST_F(Login, ShowsTheFormToStrangers)
 {
     start_login();
-    for (const char* const path : {"/private", "/private/", "/private/x"}) {
-        expect_login(get_tls(path));
+    const char* const policy = "default-src 'none'; form-action 'self'; frame-ancestors 'none'";
+    for (const char* const path : {"/private", "/private/", "/private/x", "/logout"}) {
+        const Response response = get_tls(path);
+        EXPECT_EQ(response.header("content-security-policy"), policy) << path << response;
+        if (path != std::string_view("/logout")) {
+            expect_login(response);
+        }
     }
     const Response form = get_tls("/login");
     EXPECT_EQ(form.status, 200);
@@ -253,8 +259,7 @@ TEST_F(Login, ShowsTheFormToStrangers)
     EXPECT_NE(form.body.find("name=\"httpd_password\" type=\"password\""), std::string::npos);
     EXPECT_EQ(form.body.find("Wrong"), std::string::npos);
     EXPECT_EQ(form.header("set-cookie"), std::nullopt);
-    EXPECT_EQ(form.header("content-security-policy"),
-              "default-src 'none'; form-action 'self'; frame-ancestors 'none'");
+    EXPECT_EQ(form.header("content-security-policy"), policy);
 }
 
 TEST_F(Login, AnswersNothingOverHttp)
@@ -301,7 +306,9 @@ TEST_F(Login, GreetsByNameWithASealedCookie)
                            "SameSite=Lax")))
         << header;
     std::string value = cookie_of(response);
-    expect_greeting(with(value));
+    const Response again = with(value);
+    expect_greeting(again);
+    EXPECT_EQ(again.header("set-cookie"), std::nullopt) << "it is renewed once a minute";
     value.erase(0, value.find('=') + 1);
     const std::string sealed = run({.argv = {"openssl", "base64", "-d", "-A"}, .input = value}).out;
     EXPECT_GT(sealed.size(), 64U);
@@ -314,6 +321,9 @@ TEST_F(Login, GreetsByNameWithASealedCookie)
                    .http2 = true})
                   .status,
               200);
+    for (const std::string& log : {error_log(), access_log()}) {
+        EXPECT_EQ(log.find("secret"), std::string::npos) << log;
+    }
 }
 
 // What is no longer in the password file cannot be held against it: no hash is computed.
@@ -470,6 +480,7 @@ TEST_F(ClientCert, GreetsTheSubjectAndRefusesOthers)
     for (const bool http2 : {false, true}) {
         const Response right = as(clients / "client", http2);
         EXPECT_EQ(right.status, 200) << right;
+        EXPECT_EQ(right.error, "");
         EXPECT_NE(right.body.find("<h1>Hello Ada &lt;Lovelace&gt; &amp; &quot;Co&quot;!</h1>"),
                   std::string::npos)
             << right;
@@ -526,8 +537,18 @@ TEST_F(Production, TellsLittleAndTakesLittle)
 {
     make_cert(root());
     expect_log("AH01630");  // nothing but "/" is opened
+    expect_log("AH01276");  // no list of a folder
     write("page.html", "a page");
-    start(before + ("DocumentRoot \"${ROOT}\"\n" + recipe("production.conf")));
+    write(".htaccess", "Require all granted\n");
+    write("open/page.html", "an open page");
+    start(before + ("LoadModule info_module \"" + (httpd_modules() / "mod_info.so").string() +
+                    "\"\n"
+                    "DocumentRoot \"${ROOT}\"\n"
+                    "<Directory \"/\">\nOptions Indexes\nAllowOverride All\n</Directory>\n"
+                    "<Directory \"${ROOT}/open\">\nRequire all granted\n</Directory>\n"
+                    "<Location \"/server-info\">\nSetHandler server-info\n"
+                    "Require all granted\n</Location>\n" +
+                    recipe("production.conf")));
     const Response page = get_tls("/");
     EXPECT_EQ(page.body, "Hello World!");
     EXPECT_EQ(page.header("server"), "Apache");
@@ -536,6 +557,11 @@ TEST_F(Production, TellsLittleAndTakesLittle)
     const Response refused = get_tls("/page.html");
     EXPECT_EQ(refused.status, 403);
     EXPECT_EQ(refused.body.find("Apache"), std::string::npos) << refused;
+    EXPECT_EQ(get_tls("/open/page.html").body, "an open page");
+    EXPECT_EQ(get_tls("/open/").status, 403);
+    // What httpd itself says of this virtual host, sooner than after half a minute.
+    const Response info = get_tls("/server-info?server");
+    EXPECT_NE(info.body.find("connection: 30 "), std::string::npos) << info;
 
     for (const char* const method : {"TRACE", "TRACK"}) {
         const Response response =
@@ -575,8 +601,18 @@ TEST_F(Production, SpeaksTodaysTls)
           {"-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-SHA256"}}) {
         EXPECT_NE(handshake(options).status, 0) << options.back();
     }
+    // The client takes the one it is fastest at.
+    const std::string aes = "ECDHE-ECDSA-AES128-GCM-SHA256";
+    const std::string chacha = "ECDHE-ECDSA-CHACHA20-POLY1305";
+    for (const auto& [first, second] : {std::pair(aes, chacha), std::pair(chacha, aes)}) {
+        const Finished seen = handshake({"-tls1_2", "-cipher", first + ":" + second});
+        EXPECT_NE(seen.out.find("Cipher is " + first), std::string::npos) << seen.out;
+    }
+    // From the cache, and not by a ticket.
     const std::string session = root() / "session";
-    EXPECT_NE(handshake({"-tls1_2", "-sess_out", session}).out.find("\nNew, "), std::string::npos);
+    const Finished fresh = handshake({"-tls1_2", "-sess_out", session});
+    EXPECT_NE(fresh.out.find("\nNew, "), std::string::npos) << fresh.out;
+    EXPECT_EQ(fresh.out.find("TLS session ticket"), std::string::npos) << fresh.out;
     EXPECT_NE(handshake({"-tls1_2", "-sess_in", session}).out.find("\nReused, "),
               std::string::npos);
 }
@@ -597,11 +633,21 @@ TEST_F(Production, DoesNotWaitForThoseWhoSayNothing)
     std::thread after([&] {
         EXPECT_NO_THROW(idle = exchange(http_port(), "GET /x HTTP/1.1\r\nHost: localhost\r\n\r\n"));
     });
+    std::string half_body;
+    std::thread body([&] {
+        half_body = run({.argv = {"openssl", "s_client", "-quiet", "-connect", "127.0.0.1" + port(),
+                                  "-CAfile", root() / "server.crt"},
+                         .input = "POST / HTTP/1.1\r\nHost: localhost\r\n"
+                                  "Content-Length: 9\r\n\r\nhalf"})
+                        .out;
+    });
     EXPECT_NO_THROW(exchange(https_port(), "\x16\x03\x01")) << "half a handshake";
+    body.join();
     header.join();
     after.join();
     EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
     EXPECT_TRUE(half_header.starts_with("HTTP/1.1 408 ")) << half_header;
+    EXPECT_TRUE(half_body.starts_with("HTTP/1.1 408 ")) << half_body;
     EXPECT_TRUE(idle.starts_with("HTTP/1.1 308 ")) << idle;
 }
 
@@ -615,6 +661,8 @@ class Responder {
         address.sin_family = AF_INET;
         address.sin_port = htons(static_cast<std::uint16_t>(port));
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        const int yes = 1;  // the port may have been another one's a moment ago
+        ::setsockopt(socket_, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
         if (::bind(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
             ::listen(socket_, 8) != 0) {
             throw std::system_error(errno, std::generic_category(), "responder");
@@ -676,8 +724,9 @@ TEST_F(Production, StaplesWhereTheCertificateNamesAResponder)
              "-rkey", ca / "ca.key", "-reqin", root() / "request", "-respout", root() / "response",
              "-ndays", "1"});
     write("server.crt", read_file(root() / "leaf.crt") + read_file(ca / "ca.crt"));
-    const Responder responder(responder_port, "application/ocsp-response",
-                              read_file(root() / "response"));
+    std::unique_ptr<Responder> responder;
+    responder = std::make_unique<Responder>(responder_port, "application/ocsp-response",
+                                            read_file(root() / "response"));
 
     const std::vector<std::string> ask_for_status{"-status", "-CAfile", ca / "ca.crt"};
     start(recipe("production.conf"));
@@ -690,6 +739,23 @@ TEST_F(Production, StaplesWhereTheCertificateNamesAResponder)
     EXPECT_NE(stapled.out.find("OCSP Response Status: successful"), std::string::npos)
         << stapled.out << stapled.err;
     EXPECT_NE(stapled.out.find("Cert Status: good"), std::string::npos) << stapled.out;
+    stop();
+
+    // A responder that is down, or says "try later": browsers go on without, and are not told.
+    expect_log("AH01974");  // could not connect to the responder
+    expect_log("AH01941");  // responder error
+    for (const char* const said : {"", "\x30\x03\x0a\x01\x03"}) {
+        responder.reset();
+        if (*said != '\0') {
+            responder =
+                std::make_unique<Responder>(responder_port, "application/ocsp-response", said);
+        }
+        start("Define HELLO_STAPLING\n" + recipe("production.conf"));
+        const Finished without = handshake(ask_for_status);
+        EXPECT_NE(without.out.find("OCSP response: no response sent"), std::string::npos)
+            << without.out;
+        stop();
+    }
 }
 
 TEST_F(Production, GoesTogetherWithALogin)

@@ -361,6 +361,21 @@ Finished run(const Command& command)
     return {status, process.out(), process.err()};
 }
 
+std::string path_without(const std::string& tool, const Path& folder)
+{
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+    for (const char* const from : {"/usr/local/bin", "/usr/bin", "/bin"}) {
+        for (const auto& entry : fs::directory_iterator(from)) {
+            const Path link = folder / entry.path().filename();
+            if (entry.path().filename() != tool && !fs::exists(fs::symlink_status(link))) {
+                fs::create_symlink(entry.path(), link);
+            }
+        }
+    }
+    return folder;
+}
+
 // ---------------------------------------------------------------------------
 // Clients
 

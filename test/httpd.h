@@ -114,6 +114,9 @@ struct Finished {
 /// Runs a command to its end.
 Finished run(const Command& command);
 
+/// A PATH on which everything is but one tool, by links in a folder that is made for it.
+std::string path_without(const std::string& tool, const Path& folder);
+
 /// Ports of 127.0.0.1 that nobody listens on.
 std::vector<int> free_ports(std::size_t count);
 
@@ -185,6 +188,9 @@ class HttpdTest : public testing::Test {
     /// that it must hold one at the end.
     void expect_log(const std::string& pattern) { announced_.push_back(pattern); }
 
+    /// Waits until httpd has closed every connection: what a restart is safe after.
+    void await_idleness();
+
     /// Stops httpd and waits until nothing of it is left. TearDown does this too.
     void stop();
 
@@ -209,7 +215,6 @@ class HttpdTest : public testing::Test {
 
   private:
     std::string preamble() const;
-    void await_idleness();
     void launch(const std::function<std::vector<std::string>()>& arguments);
     std::vector<std::string> unexpected_lines() const;
 

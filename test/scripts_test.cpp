@@ -40,9 +40,81 @@ TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
     const std::string scan = source_dir() / "test/scan.sh";
     EXPECT_EQ(run({.argv = {scan, "--help"}}).status, 0);
     EXPECT_EQ(run({.argv = {scan, "--reprots"}}).status, 2);
+    // ctest would take no notice of it.
+    const Finished mistyped = run({.argv = {script("test"), "--prest", "tsan"}});
+    EXPECT_EQ(mistyped.status, 2);
+    EXPECT_NE(mistyped.err.find("--prest"), std::string::npos) << mistyped.err;
+    EXPECT_EQ(mistyped.out, "");
     const Finished wrong = run({.argv = {script("test"), "--preset", "relaese"}});
     EXPECT_EQ(wrong.status, 2);
     EXPECT_NE(wrong.err.find("relaese"), std::string::npos) << wrong.err;
+}
+
+TEST(Scripts, EachNamesTheToolThatIsMissing)
+{
+    const TemporaryFolder folder;
+    const Path made = folder.path() / "made";
+    const struct {
+        Strings argv;
+        const char* tool;
+    } cases[] = {
+        {{script("make-cert"), "--dir", made}, "openssl"},
+        {{script("make-client-cert"), "--dir", made, "--name", "Ada"}, "openssl"},
+        {{script("run"), "--cert-dir", made}, "curl"},
+        {{script("test"), "-N"}, "ctest"},
+        {{source_dir() / "test/scan.sh", "--reports", made}, "jq"},
+    };
+    for (const auto& [argv, tool] : cases) {
+        const Finished finished = run(
+            {.argv = argv, .environment = {"PATH=" + path_without(tool, folder.path() / "bin")}});
+        EXPECT_EQ(finished.status, 1) << tool << finished.out;
+        EXPECT_NE(finished.err.find(std::string(tool) + " is not on PATH"), std::string::npos)
+            << finished.err;
+        EXPECT_NE(finished.err.find("Next: run '"), std::string::npos) << finished.err;
+        EXPECT_FALSE(fs::exists(made));
+    }
+}
+
+// As somebody who is not root and who may neither write nor read what he names.
+TEST(Scripts, EachNamesWhatItMayNotUse)
+{
+    const TemporaryFolder folder;
+    const Path& root = folder.path();
+    for (const char* const name : {"lib.sh", "make-cert", "make-client-cert", "trust-cert"}) {
+        write_file(root / "scripts" / name, read_file(script(name)));
+        fs::permissions(root / "scripts" / name, fs::perms(0755));
+    }
+    make_cert(root / "closed");
+    fs::permissions(root / "closed/server.crt", fs::perms::none);
+    fs::permissions(root / "closed", fs::perms(0555));
+    Strings user;
+    if (::getuid() == 0) {
+        user = {"setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups"};
+    }
+    const Path certificate = root / "closed/server.crt";
+    const struct {
+        Strings command;
+        std::string shown;
+    } cases[] = {
+        {{"make-cert", "--dir", root / "closed"}, "cannot write to the folder"},
+        {{"make-cert", "--dir", root / "closed/new"}, "cannot make the folder"},
+        {{"make-client-cert", "--dir", root / "closed", "--name", "x"},
+         "cannot write to the folder"},
+        {{"trust-cert", "--store", "nss", certificate}, "cannot read the certificate"},
+    };
+    for (const auto& [command, shown] : cases) {
+        Command denied{.argv = user, .environment = {"HOME=" + root.string()}};
+        denied.argv.push_back(root / "scripts" / command.front());
+        denied.argv.insert(denied.argv.end(), command.begin() + 1, command.end());
+        const Finished finished = run(denied);
+        EXPECT_EQ(finished.status, 1) << shown << finished.out;
+        EXPECT_NE(finished.err.find(shown), std::string::npos) << finished.err;
+        EXPECT_NE(finished.err.find((root / "closed").string()), std::string::npos) << finished.err;
+        EXPECT_NE(finished.err.find("Next: "), std::string::npos) << finished.err;
+        EXPECT_EQ(std::distance(fs::directory_iterator(root / "closed"), {}), 3);
+        EXPECT_FALSE(fs::exists(root / ".pki"));
+    }
+    fs::permissions(root / "closed", fs::perms(0755));
 }
 
 TEST(Scripts, SetupIsSilentWhenAllIsThere)
@@ -50,6 +122,52 @@ TEST(Scripts, SetupIsSilentWhenAllIsThere)
     const Finished finished = run({.argv = {script("setup")}});
     EXPECT_EQ(finished.status, 0) << finished.err;
     EXPECT_EQ(finished.out + finished.err, "");
+}
+
+/// Types pass phrases into a script that asks for them, past an openssl that writes down who
+/// sees what: its arguments, its environment, and the rights of what has been made so far.
+void type_unseen(Command asking, const Path& folder, const Strings& phrases, int status)
+{
+    write_file(folder / "bin/openssl",
+               "#!/bin/sh\n"
+               "PATH=${PATH#*:}\n"
+               "umask >\"$WITNESS/umask\"\n"
+               "{ printf '%s\\n' \"$@\"; env; } >>\"$WITNESS/said\"\n"
+               "openssl \"$@\"\n"
+               "status=$?\n"
+               "find \"$WITNESS/tls\" -type f \\( -name '*.key' -o -name '*.p12' \\) -perm /077 "
+               ">>\"$WITNESS/open\"\n"
+               "find \"$WITNESS/tls\" -type f -name '*.key' >>\"$WITNESS/keys\"\n"
+               "exit $status\n");
+    fs::permissions(folder / "bin/openssl", fs::perms(0755));
+    asking.terminal = true;
+    asking.environment = {"PATH=" + (folder / "bin").string() + ":" + std::getenv("PATH"),
+                          "WITNESS=" + folder.string(), "pass_phrase=exported", "again=exported",
+                          "SHELLOPTS=allexport:xtrace"};
+    Process making(asking);
+    std::size_t asked = 0;
+    for (const std::string& phrase : phrases) {
+        const char* const prompt = asked++ == 0 ? "Pass phrase for " : "The same again: ";
+        ASSERT_TRUE(eventually([&] { return making.out().find(prompt) != std::string::npos; }))
+            << making.out();
+        EXPECT_FALSE(making.echoes());
+        making.type(phrase + "\n");
+    }
+    ASSERT_EQ(making.wait(), status) << making.out();
+    const std::string said = read_file(folder / "said");
+    for (const std::string& phrase : phrases) {
+        EXPECT_EQ(making.out().find(phrase), std::string::npos) << making.out();
+        EXPECT_EQ(said.find(phrase), std::string::npos) << said;
+    }
+    EXPECT_EQ(read_file(folder / "open"), "");
+    if (status == 0) {
+        EXPECT_NE(said.find("fd:3"), std::string::npos) << said;
+        EXPECT_NE(read_file(folder / "keys"), "");
+        // This openssl opens keys to nobody by itself; another one need not.
+        EXPECT_EQ(read_file(folder / "umask"), "0077\n");
+    } else {
+        EXPECT_NE(making.out().find("Next: "), std::string::npos) << making.out();
+    }
 }
 
 // ---------------------------------------------------------------------------
@@ -163,6 +281,36 @@ TEST_F(MakeCert, RefusesWhatCannotBeRight)
         EXPECT_NE(finished.err.find("expected"), std::string::npos) << finished.err;
     }
     EXPECT_EQ(files(), Strings{});
+}
+
+TEST_F(MakeCert, AsksForThePassPhraseAndShowsItToNobody)
+{
+    for (const char* const kind : {"ec", "rsa"}) {
+        const Path tls = folder() / "tls";
+        const Command encrypting{
+            .argv = {script("make-cert"), "--dir", tls, "--encrypt", "--key", kind}};
+        type_unseen(encrypting, folder(), {"correct horse", "wrong horse"}, 1);
+        type_unseen(encrypting, folder(), {"odd", "odd"}, 1);
+        EXPECT_FALSE(fs::exists(tls));
+        type_unseen(encrypting, folder(), {"correct horse", "correct horse"}, 0);
+        const auto unlocks = [&](const char* phrase) {
+            return run({.argv = {"openssl", "pkey", "-in", tls / "server.key", "-noout", "-passin",
+                                 phrase}})
+                       .status == 0;
+        };
+        EXPECT_TRUE(unlocks("pass:correct horse"));
+        EXPECT_FALSE(unlocks("pass:"));
+        fs::remove_all(tls);
+    }
+}
+
+TEST_F(MakeCert, OnlyOneOfTwoAtOnceMakesThem)
+{
+    const Command command{.argv = {script("make-cert"), "--dir", folder()}};
+    Process one(command);
+    Process other(command);
+    EXPECT_EQ(one.wait() + other.wait(), 1) << one.err() << other.err();
+    EXPECT_EQ(files(), all_three);
 }
 
 TEST_F(MakeCert, NeverOverwritesUnasked)
@@ -301,6 +449,7 @@ TEST_F(MakeClientCert, MakesACaAndAClient)
          {"CA:FALSE", "TLS Web Client Authentication", "Digital Signature"}) {
         EXPECT_NE(client.find(part), std::string::npos) << part << '\n' << client;
     }
+    EXPECT_EQ(client.find("Server"), std::string::npos) << "it could pass for a host";
     const std::string ca = openssl({"x509", "-in", "tls/ca.crt", "-noout", "-text"}).out;
     for (const char* const part : {"CA:TRUE, pathlen:0", "Certificate Sign, CRL Sign"}) {
         EXPECT_NE(ca.find(part), std::string::npos) << part << '\n' << ca;
@@ -415,43 +564,9 @@ TEST_F(MakeClientCert, RefusesACaThatCannotSign)
     }
 }
 
-// An openssl that writes down who sees what: its arguments, its environment, and the rights
-// of what has been made so far.
 TEST_F(MakeClientCert, AsksForThePassPhraseAndShowsItToNobody)
 {
-    write_file(folder() / "bin/openssl",
-               "#!/bin/sh\n"
-               "PATH=${PATH#*:}\n"
-               "umask >\"$WITNESS/umask\"\n"
-               "{ printf '%s\\n' \"$@\"; env; } >>\"$WITNESS/said\"\n"
-               "openssl \"$@\"\n"
-               "status=$?\n"
-               "find \"$WITNESS/tls\" -type f \\( -name '*.key' -o -name '*.p12' \\) -perm /077 "
-               ">>\"$WITNESS/open\"\n"
-               "find \"$WITNESS/tls\" -type f -name '*.key' >>\"$WITNESS/keys\"\n"
-               "exit $status\n");
-    fs::permissions(folder() / "bin/openssl", fs::perms(0755));
-    Command asking = command({"--name", "Ada"});
-    asking.terminal = true;
-    asking.environment = {"PATH=" + (folder() / "bin").string() + ":" + std::getenv("PATH"),
-                          "WITNESS=" + folder().string(), "pass_phrase=exported",
-                          "SHELLOPTS=allexport"};
-    Process making(asking);
-    for (const char* const prompt : {"ass phrase", "again"}) {
-        ASSERT_TRUE(eventually([&] { return making.out().find(prompt) != std::string::npos; }))
-            << making.out();
-        EXPECT_FALSE(making.echoes());
-        making.type("correct horse\n");
-    }
-    ASSERT_EQ(making.wait(), 0) << making.out();
-    EXPECT_EQ(making.out().find("horse"), std::string::npos) << making.out();
-    const std::string said = read_file(folder() / "said");
-    EXPECT_NE(said.find("pkcs12"), std::string::npos);
-    EXPECT_EQ(said.find("horse"), std::string::npos);
-    EXPECT_EQ(read_file(folder() / "open"), "");
-    // This openssl opens keys to nobody by itself; another one need not.
-    EXPECT_EQ(read_file(folder() / "umask"), "0077\n");
-    EXPECT_NE(read_file(folder() / "keys"), "");
+    type_unseen(command({"--name", "Ada"}), folder(), {"correct horse", "correct horse"}, 0);
     const auto unlocks = [&](const char* phrase) {
         return openssl({"pkcs12", "-in", "tls/client.p12", "-noout", "-passin", phrase}).status ==
                0;
@@ -459,6 +574,29 @@ TEST_F(MakeClientCert, AsksForThePassPhraseAndShowsItToNobody)
     EXPECT_TRUE(unlocks("pass:correct horse"));
     EXPECT_FALSE(unlocks("pass:"));
     EXPECT_FALSE(unlocks("pass:wrong"));
+}
+
+TEST_F(MakeClientCert, MakesWhatBrowsersImport)
+{
+    type_unseen(command({"--name", "J\xC3\xB6rg"}), folder(), {"correct horse", "correct horse"},
+                0);
+    ASSERT_EQ(make({"--name", "Ada", "--file", "ada"}).status, 0);
+    const Path database = folder() / "nss";
+    fs::create_directories(database);
+    const auto nss = [&](Strings argv) {
+        argv.insert(argv.end(), {"-d", "sql:" + database.string()});
+        const Finished finished = run({.argv = argv});
+        EXPECT_EQ(finished.status, 0) << finished.out << finished.err;
+        return finished.out;
+    };
+    nss({"certutil", "-N", "--empty-password"});
+    nss({"pk12util", "-i", folder() / "tls/client.p12", "-W", "correct horse"});
+    nss({"pk12util", "-i", folder() / "tls/ada.p12", "-W", ""});
+    for (const std::string& listed : {nss({"certutil", "-L"}), nss({"certutil", "-K"})}) {
+        for (const char* const name : {"J\xC3\xB6rg", "Ada"}) {
+            EXPECT_NE(listed.find(name), std::string::npos) << listed;
+        }
+    }
 }
 
 TEST_F(MakeClientCert, SaysThatThereIsNoTerminalToAskOn)
@@ -473,33 +611,52 @@ TEST_F(MakeClientCert, SaysThatThereIsNoTerminalToAskOn)
 
 TEST_F(MakeClientCert, LeavesNothingHalfDoneWhenItIsStopped)
 {
-    // Stopped at one moment after the other, from an empty folder on: all files or none.
-    for (int milliseconds = 0; milliseconds < 200; milliseconds += 20) {
-        Process process(command({"--name", "Ada", "--no-passphrase"}));
+    // Whether this file is there, beside where it will lie.
+    const auto has_made = [&](const char* name) {
+        std::error_code ignored;
+        for (const auto& entry : fs::directory_iterator(folder() / "tls", ignored)) {
+            if (fs::exists(entry.path() / "new" / name, ignored)) {
+                return true;
+            }
+        }
+        return false;
+    };
+    const auto stop_after = [&](const char* name, int milliseconds, const Strings& options) {
+        Process process(command(options));
+        ASSERT_TRUE(eventually([&] { return process.ended() || has_made(name); }));
         process.wait(std::chrono::milliseconds(milliseconds));
         process.signal_group(SIGTERM);
         ASSERT_TRUE(eventually([&] { return process.ended(); }));
         ASSERT_TRUE(eventually([&] { return !process.group_alive(); }));
+    };
+    // At each step of the work, and at one moment after the other of its end.
+    const std::pair<const char*, int> moments[] = {
+        {"ca.key", 0},      {"ca.crt", 0},      {"client.key", 0},  {"client.crt", 0},
+        {"client.p12", 0},  {"client.p12", 5},  {"client.p12", 10}, {"client.p12", 15},
+        {"client.p12", 20}, {"client.p12", 25}, {"client.p12", 30}};
+    // From an empty folder on: all files or none.
+    for (const auto& [name, milliseconds] : moments) {
+        SCOPED_TRACE(name + std::to_string(milliseconds));
+        stop_after(name, milliseconds, {"--name", "Ada", "--no-passphrase"});
         const auto left = files();
-        EXPECT_TRUE(left.empty() || left.size() == 5) << milliseconds << ": " << left.size();
-        EXPECT_EQ(fs::exists(folder() / "tls"), !left.empty()) << milliseconds;
-        EXPECT_TRUE(left.empty() || verifies("tls/client.crt")) << milliseconds;
+        EXPECT_TRUE(left.empty() || left.size() == 5) << left.size();
+        EXPECT_EQ(fs::exists(folder() / "tls"), !left.empty());
+        EXPECT_TRUE(left.empty() || verifies("tls/client.crt"));
         fs::remove_all(folder() / "tls");
     }
     // With all there, the CA stays what it is and the client's pair fits.
     ASSERT_EQ(make({"--name", "Ada"}).status, 0);
     const std::string ca = files()["ca.key"];
-    for (int milliseconds = 0; milliseconds < 150; milliseconds += 15) {
-        Process process(command({"--name", "Ada", "--no-passphrase", "--force"}));
-        process.wait(std::chrono::milliseconds(milliseconds));
-        process.signal_group(SIGTERM);
-        ASSERT_TRUE(eventually([&] { return process.ended(); }));
-        ASSERT_TRUE(eventually([&] { return !process.group_alive(); }));
-        EXPECT_EQ(files().size(), 5U) << milliseconds;
-        EXPECT_EQ(files()["ca.key"], ca) << milliseconds;
+    for (const auto& [name, milliseconds] : moments) {
+        if (std::string_view(name).starts_with("ca")) {
+            continue;
+        }
+        SCOPED_TRACE(name + std::to_string(milliseconds));
+        stop_after(name, milliseconds, {"--name", "Ada", "--no-passphrase", "--force"});
+        EXPECT_EQ(files().size(), 5U);
+        EXPECT_EQ(files()["ca.key"], ca);
         EXPECT_EQ(openssl({"x509", "-in", "tls/client.crt", "-noout", "-pubkey"}).out,
-                  openssl({"pkey", "-in", "tls/client.key", "-pubout"}).out)
-            << milliseconds;
+                  openssl({"pkey", "-in", "tls/client.key", "-pubout"}).out);
     }
 }
 
@@ -601,6 +758,74 @@ TEST_F(Run, RefusesWhatCannotBeRight)
         EXPECT_NE(finished.err.find("expected"), std::string::npos) << finished.err;
         EXPECT_TRUE(left_nothing());
     }
+}
+
+TEST_F(Run, SaysWhatIsWrongWithThePair)
+{
+    const Path tls = folder_.path() / "tls";
+    make_cert(tls);
+    make_cert(folder_.path() / "other");
+    const std::string key = read_file(tls / "server.key");
+    const std::string certificate = read_file(tls / "server.crt");
+    const std::string other = read_file(folder_.path() / "other/server.key");
+    ASSERT_EQ(run({.argv = {"openssl", "x509", "-req", "-in", tls / "server.csr", "-signkey",
+                            tls / "server.key", "-days", "9", "-out", tls / "nameless"}})
+                  .status,
+              0);
+    const std::string nameless = read_file(tls / "nameless");
+    const struct {
+        std::string key;
+        std::string certificate;
+        const char* shown;
+    } cases[] = {{"", certificate, "server.key' is missing"},
+                 {key, "", "server.crt' is missing"},
+                 {other, certificate, "is not the key of"},
+                 {"nonsense", certificate, "is not a private key"},
+                 {key, "nonsense", "is not a certificate"},
+                 {key, nameless, "names no host"}};
+    for (const auto& [its_key, its_certificate, shown] : cases) {
+        const std::pair<const char*, const std::string&> halves[] = {
+            {"server.key", its_key}, {"server.crt", its_certificate}};
+        for (const auto& [name, content] : halves) {
+            fs::remove(tls / name);
+            if (!content.empty()) {
+                write_file(tls / name, content);
+            }
+        }
+        const Finished finished = run(command());
+        EXPECT_EQ(finished.status, 1) << shown << finished.out;
+        EXPECT_NE(finished.err.find(shown), std::string::npos) << shown << ": " << finished.err;
+        EXPECT_NE(finished.err.find("Next: "), std::string::npos) << finished.err;
+        EXPECT_EQ(read_file(tls / "server.key"), its_key);
+        EXPECT_EQ(read_file(tls / "server.crt"), its_certificate);
+        EXPECT_TRUE(left_nothing());
+    }
+    fs::remove(tls / "server.key");
+    fs::create_directory(tls / "server.key");
+    const Finished folder = run(command());
+    EXPECT_EQ(folder.status, 1);
+    EXPECT_NE(folder.err.find("cannot read"), std::string::npos) << folder.err;
+}
+
+TEST_F(Run, SaysThatTheCertificateLacksTheAddress)
+{
+    make_cert(folder_.path() / "tls", {"--name", "www.example.org"});
+    Process process(command());
+    ASSERT_TRUE(eventually(
+        [&] { return process.ended() || process.out().find("Ctrl-C") != std::string::npos; },
+        std::chrono::minutes(1)))
+        << process.out() << process.err();
+    for (const char* const part : {"does not name 127.0.0.1", "www.example.org",
+                                   "--name 'www.example.org' --name '127.0.0.1'"}) {
+        EXPECT_NE(process.err().find(part), std::string::npos) << part << process.err();
+    }
+    std::string line = process.out().substr(process.out().find("curl "));
+    line.erase(line.find('\n'));
+    EXPECT_NE(line.find("https://www.example.org:"), std::string::npos) << line;
+    EXPECT_EQ(run({.argv = {"sh", "-c", line + " --silent --noproxy '*'"}}).out, "Hello World!")
+        << line;
+    process.signal_group(SIGINT);
+    EXPECT_EQ(process.wait(), 0) << process.err();
 }
 
 TEST_F(Run, SaysThatTheCertificateHasExpiredAndHowToRenewIt)
