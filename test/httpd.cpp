@@ -199,7 +199,12 @@ std::vector<std::string> environment_of(const Command& command)
         environment.emplace_back(
             "TSAN_OPTIONS=report_signal_unsafe=0:suppressions=" HELLO_SOURCE_DIR "/test/tsan.supp");
     }
-    environment.insert(environment.end(), command.environment.begin(), command.environment.end());
+    // Of two variables of one name, some programs see the first and some the last.
+    for (const std::string& variable : command.environment) {
+        const std::string name = variable.substr(0, variable.find('=') + 1);
+        std::erase_if(environment, [&](const auto& other) { return other.starts_with(name); });
+        environment.push_back(variable);
+    }
     return environment;
 }
 

@@ -26,7 +26,8 @@ std::string script(const char* name)
 
 TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
 {
-    for (const char* const name : {"setup", "make-cert", "make-client-cert", "run", "trust-cert"}) {
+    for (const char* const name :
+         {"setup", "make-cert", "make-client-cert", "run", "trust-cert", "install", "uninstall"}) {
         const Finished help = run({.argv = {script(name), "--help"}});
         EXPECT_EQ(help.status, 0) << name;
         EXPECT_NE(help.out.find("Usage: " + std::string(name)), std::string::npos) << help.out;
