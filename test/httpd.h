@@ -185,6 +185,9 @@ class HttpdTest : public testing::Test {
     /// that it must hold one at the end.
     void expect_log(const std::string& pattern) { announced_.push_back(pattern); }
 
+    /// Says that the error log may hold such a line, or not.
+    void tolerate_log(const std::string& pattern) { tolerated_.push_back(pattern); }
+
     /// Stops httpd and waits until nothing of it is left. TearDown does this too.
     void stop();
 
@@ -220,6 +223,7 @@ class HttpdTest : public testing::Test {
     std::string configuration_;
     std::optional<Process> httpd_;
     std::vector<std::string> announced_;
+    std::vector<std::string> tolerated_;
 };
 
 }  // namespace hello
