@@ -116,6 +116,39 @@ httpd_of() {
     printf '%s/%s' "$folder" "$name"
 }
 
+# check_port OPTION PORT
+check_port() {
+    if [[ ! $2 =~ ^[1-9][0-9]{0,4}$ ]] || (($2 > 65535)); then
+        usage_error "$1 $(quote "$2") is not a port; expected a whole number from 1 to 65535"
+    fi
+}
+
+in_url() {
+    if [[ $1 == *:* ]]; then printf '[%s]' "$1"; else printf '%s' "$1"; fi
+}
+
+# certificate_name CERTIFICATE ADDRESS: prints the name to ask a server at ADDRESS for: the address
+# itself where the certificate has it, or else the certificate's first name.
+certificate_name() {
+    local name=$2
+    if [[ $(openssl x509 -in "$1" -noout -checkip "$2") != *'does match'* ]]; then
+        name=$(openssl x509 -in "$1" -noout -ext subjectAltName 2>/dev/null |
+            tr ',' '\n' | sed -n 's/^ *\(DNS\|IP Address\)://p' | head -n 1 || true)
+        [[ -n $name ]] || return 1
+        # Any name that the wildcard covers will do.
+        name=${name/#\*./www.}
+    fi
+    printf '%s' "$name"
+}
+
+# ask CERTIFICATE ADDRESS SCHEME NAME PORT: prints what NAME answers at ADDRESS, or curl's words.
+ask() {
+    # Neither a proxy nor the user's own settings may come between. --connect-to goes without the
+    # name, since curl would compare an IPv6 address as text.
+    curl -q --silent --show-error --globoff --noproxy '*' --max-time 5 --cacert "$1" \
+        --connect-to "::$(in_url "$2"):$5" "$3://$(in_url "$4"):$5/" 2>&1
+}
+
 exit_on_signals() {
     trap 'exit 129' HUP
     trap 'exit 130' INT

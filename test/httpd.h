@@ -188,6 +188,9 @@ class HttpdTest : public testing::Test {
     /// that it must hold one at the end.
     void expect_log(const std::string& pattern) { announced_.push_back(pattern); }
 
+    /// Says that the error log may hold such a line, or not.
+    void tolerate_log(const std::string& pattern) { tolerated_.push_back(pattern); }
+
     /// Waits until httpd has closed every connection: what a restart is safe after.
     void await_idleness();
 
@@ -225,6 +228,7 @@ class HttpdTest : public testing::Test {
     std::string configuration_;
     std::optional<Process> httpd_;
     std::vector<std::string> announced_;
+    std::vector<std::string> tolerated_;
 };
 
 }  // namespace hello

@@ -27,8 +27,8 @@ std::string script(const char* name)
 
 TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
 {
-    for (const char* const name :
-         {"setup", "make-cert", "make-client-cert", "run", "trust-cert", "bench"}) {
+    for (const char* const name : {"setup", "make-cert", "make-client-cert", "run", "trust-cert",
+                                   "install", "uninstall", "soak", "bench"}) {
         const Finished help = run({.argv = {script(name), "--help"}});
         EXPECT_EQ(help.status, 0) << name;
         EXPECT_NE(help.out.find("Usage: " + std::string(name)), std::string::npos) << help.out;
@@ -47,6 +47,9 @@ TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
     EXPECT_EQ(mistyped.status, 2);
     EXPECT_NE(mistyped.err.find("--prest"), std::string::npos) << mistyped.err;
     EXPECT_EQ(mistyped.out, "");
+    EXPECT_EQ(run({.argv = {source_dir() / "test/fresh-machine.sh", "--help"}}).status, 0);
+    EXPECT_EQ(run({.argv = {source_dir() / "test/fresh-machine.sh", "instal"}}).status, 2);
+    EXPECT_EQ(run({.argv = {script("soak"), "--restarts", "0"}}).status, 2);
     const Finished wrong = run({.argv = {script("test"), "--preset", "relaese"}});
     EXPECT_EQ(wrong.status, 2);
     EXPECT_NE(wrong.err.find("relaese"), std::string::npos) << wrong.err;

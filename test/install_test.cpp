@@ -1,0 +1,704 @@
+// scripts/install and scripts/uninstall, with a copy of Debian's /etc/apache2 that
+// scripts/test has unpacked, and with an httpd that is laid out in another way. The
+// configuration of this machine is not touched.
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pwd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <map>
+#include <regex>
+#include <sstream>
+
+#include "httpd.h"
+
+namespace hello {
+namespace {
+
+namespace fs = std::filesystem;
+using Strings = std::vector<std::string>;
+
+std::string replaced(std::string text, const std::string& from, const std::string& to)
+{
+    for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
+        text.replace(at, from.size(), to);
+    }
+    return text;
+}
+
+bool contains(const std::string& text, const std::string& part)
+{
+    return text.find(part) != std::string::npos;
+}
+
+void write_program(const Path& path, const std::string& content)
+{
+    write_file(path, "#!/bin/sh\n" + content);
+    fs::permissions(path, fs::perms(0755));
+}
+
+/// What lies below a folder: for each path its kind, mode, owner, target or content, and of
+/// a file the time of its last change.
+std::map<std::string, std::string> listing(const Path& folder)
+{
+    std::map<std::string, std::string> result;
+    for (const auto& entry : fs::recursive_directory_iterator(folder)) {
+        struct stat status {};
+        EXPECT_EQ(::lstat(entry.path().c_str(), &status), 0);
+        std::ostringstream what;
+        what << std::oct << status.st_mode << ' ' << std::dec << status.st_uid << ' ';
+        if (entry.is_symlink()) {
+            what << fs::read_symlink(entry.path()).string();
+        } else if (entry.is_regular_file()) {
+            what << status.st_mtim.tv_sec << '.' << status.st_mtim.tv_nsec << ' '
+                 << read_file(entry.path());
+        }
+        result[entry.path().lexically_relative(folder)] = what.str();
+    }
+    return result;
+}
+
+/// The paths in which two listings differ.
+Strings differences(const std::map<std::string, std::string>& before,
+                    const std::map<std::string, std::string>& after)
+{
+    Strings result;
+    for (const auto& [path, what] : before) {
+        const auto found = after.find(path);
+        if (found == after.end() || found->second != what) {
+            result.push_back(path);
+        }
+    }
+    for (const auto& [path, what] : after) {
+        if (!before.contains(path)) {
+            result.push_back(path);
+        }
+    }
+    return result;
+}
+
+class Install : public testing::Test {
+  protected:
+    Install() : ports_(free_ports(2)) {}
+
+    const Path& root() const { return folder_.path(); }
+    Path modules() const { return root() / "modules"; }
+
+    Command command(const std::string& script, const Strings& options) const
+    {
+        Command result{.argv = {source_dir() / "scripts" / script}, .environment = environment_};
+        result.argv.insert(result.argv.end(), options.begin(), options.end());
+        return result;
+    }
+    Strings with_ports(Strings options) const
+    {
+        options.insert(options.end(), {"--http-port", std::to_string(ports_[0]), "--https-port",
+                                       std::to_string(ports_[1])});
+        return options;
+    }
+    Finished install(const Strings& options = {}) const
+    {
+        return run(command("install", with_ports(options)));
+    }
+    Finished uninstall(const Strings& options = {}) const
+    {
+        return run(command("uninstall", options));
+    }
+
+    std::string url(const char* scheme, const char* host = "127.0.0.1") const
+    {
+        const std::size_t port = scheme == std::string("http") ? 0 : 1;
+        return std::string(scheme) + "://" + host + ":" + std::to_string(ports_[port]) + "/";
+    }
+
+    TemporaryFolder folder_;
+    std::vector<int> ports_;
+    Strings environment_;
+};
+
+TEST(CMakeInstall, PutsAllBelowDestdirAndPrefix)
+{
+    const TemporaryFolder folder;
+    const Finished installed =
+        run({.argv = {"cmake", "--install", module_path().parent_path(), "--prefix", "/opt/x"},
+             .environment = {"DESTDIR=" + folder.path().string()}});
+    ASSERT_EQ(installed.status, 0) << installed.err;
+    std::map<std::string, Path> found;
+    for (const auto& entry : fs::recursive_directory_iterator(folder.path())) {
+        if (entry.is_regular_file()) {
+            found[entry.path().filename()] = entry.path();
+            EXPECT_EQ(entry.status().permissions(), fs::perms(0644)) << entry.path();
+            EXPECT_TRUE(entry.path().string().starts_with(folder.path().string() + "/opt/x/"))
+                << entry.path();
+        }
+    }
+    EXPECT_EQ(read_file(found["mod_hello.so"]), read_file(module_path()));
+    EXPECT_EQ(found["mod_hello.so"].parent_path().filename(), "modules");
+    for (const char* const name : {"README.md", "hello.conf", "tls.conf", "health.conf"}) {
+        EXPECT_TRUE(found.contains(name)) << name;
+    }
+}
+
+TEST(DebianPackage, HasWhatDebianAsksFor)
+{
+    if (run({.argv = {"sh", "-c", "command -v dpkg-deb dpkg-shlibdeps"}}).status != 0) {
+        GTEST_SKIP() << "dpkg-deb and dpkg-shlibdeps are not there";
+    }
+    const TemporaryFolder folder;
+    const Finished packed =
+        run({.argv = {"cpack", "-G", "DEB", "--config",
+                      module_path().parent_path() / "CPackConfig.cmake", "-B", folder.path()}});
+    ASSERT_EQ(packed.status, 0) << packed.out << packed.err;
+    std::string package;
+    for (const auto& entry : fs::directory_iterator(folder.path())) {
+        if (entry.path().extension() == ".deb") {
+            package = entry.path();
+        }
+    }
+    const std::string control = run({.argv = {"dpkg-deb", "--field", package}}).out;
+    const std::string magic = run({.argv = {httpd_path(), "-V"}}).out;
+    std::smatch number;
+    ASSERT_TRUE(std::regex_search(magic, number, std::regex("Magic Number: ([0-9]+):")));
+    EXPECT_TRUE(contains(control, "Package: libapache2-mod-hello\n")) << control;
+    EXPECT_TRUE(contains(control, "apache2-api-" + number[1].str() + ",")) << control;
+    EXPECT_TRUE(contains(control, "libstdc++6")) << control;
+
+    const std::string content = run({.argv = {"dpkg-deb", "--contents", package}}).out;
+    const std::string doc = "./usr/share/doc/libapache2-mod-hello/";
+    for (const std::string& path :
+         {"." + (httpd_modules() / "mod_hello.so").string(), doc + "README.md",
+          doc + "examples/hello.conf", doc + "examples/health.conf",
+          std::string("./etc/apache2/mods-available/hello.load")}) {
+        EXPECT_TRUE(std::regex_search(
+            content, std::regex("-rw-r--r-- root/root .* " + replaced(path, "+", ".") + "\n")))
+            << path << content;
+    }
+    ASSERT_EQ(run({.argv = {"dpkg-deb", "-R", package, folder.path() / "x"}}).status, 0);
+    for (const char* const name : {"postinst", "prerm", "postrm"}) {
+        const std::string script = read_file(folder.path() / "x/DEBIAN" / name);
+        EXPECT_TRUE(contains(script, "apache2-maintscript-helper")) << name;
+    }
+    EXPECT_EQ(read_file(folder.path() / "x/DEBIAN/conffiles"),
+              "/etc/apache2/mods-available/hello.load\n");
+    EXPECT_EQ(read_file(folder.path() / "x/etc/apache2/mods-available/hello.load"),
+              "LoadModule hello_module " + (httpd_modules() / "mod_hello.so").string() + "\n");
+}
+
+// ---------------------------------------------------------------------------
+// Debian
+
+class InstallOnDebian : public Install {
+  protected:
+    void SetUp() override
+    {
+        const Path package = source_dir() / "build/debian";
+        if (!fs::exists(package)) {
+            GTEST_SKIP() << "scripts/test unpacks Debian's apache2 there where there is apt-get: "
+                         << package;
+        }
+        for (const char* const name : {"modules", "state", "run", "lock", "log"}) {
+            fs::create_directories(root() / name);
+        }
+        fs::copy(package / "etc/apache2", etc(),
+                 fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+        const passwd* const user = ::getpwuid(::getuid());
+        edit("envvars", "/var/run/apache2$SUFFIX", (root() / "run").string());
+        edit("envvars", "/var/lock/apache2$SUFFIX", (root() / "lock").string());
+        edit("envvars", "/var/log/apache2$SUFFIX", (root() / "log").string());
+        if (::getuid() != 0) {
+            edit("envvars", "www-data", user->pw_name);
+        }
+        write_file(etc() / "envvars", read_file(etc() / "envvars") +
+                                          "export APACHE_HTTPD=" + httpd_path().string() + "\n");
+        edit("ports.conf", "Listen 80", "Listen 127.0.0.1:" + std::to_string(ports_[0]));
+        edit("ports.conf", "Listen 443", "Listen 127.0.0.1:" + std::to_string(ports_[1]));
+        edit("sites-available/000-default.conf", "*:80", "*:" + std::to_string(ports_[0]));
+        edit("mods-available/ssl.conf", "/usr/share/apache2", package / "usr/share/apache2");
+        write_file(etc() / "conf-available/name.conf", "ServerName person.example\n");
+        write_program(root() / "bin/apxs", "[ \"$1 $2\" != '-q LIBEXECDIR' ] || { echo '" +
+                                               modules().string() +
+                                               "'; exit; }\nexec apxs \"$@\"\n");
+        environment_ = {"PATH=" + (package / "usr/sbin").string() + ":" + std::getenv("PATH"),
+                        "APXS=" + (root() / "bin/apxs").string(),
+                        "APACHE_CONFDIR=" + etc().string(),
+                        "APACHE_STATE_DIRECTORY=" + (root() / "state").string(),
+                        // Otherwise apachectl asks systemd, where there is one.
+                        "APACHE_STARTED_BY_SYSTEMD=1"};
+        tool({"a2enmod", "-q", "mpm_event", "alias", "authz_core", "authz_host", "authn_core",
+              "dir", "mime", "reqtimeout", "setenvif"});
+        tool({"a2ensite", "-q", "000-default"});
+        tool({"a2enconf", "-q", "name"});
+    }
+
+    void TearDown() override
+    {
+        stop();
+        const std::regex remarkable(R"(:(emerg|alert|crit|error|warn)\]|exit signal)");
+        std::istringstream log(read_file(root() / "log/error.log"));
+        for (std::string line; std::getline(log, line);) {
+            const bool known =
+                contains(line, "AH01882") ||
+                (!expected_.empty() && std::regex_search(line, std::regex(expected_)));
+            EXPECT_FALSE(std::regex_search(line, remarkable) && !known) << line;
+        }
+    }
+
+    Path etc() const { return root() / "etc"; }
+
+    void edit(const char* file, const std::string& from, const std::string& to)
+    {
+        const std::string text = read_file(etc() / file);
+        ASSERT_TRUE(contains(text, from)) << file;
+        write_file(etc() / file, replaced(text, from, to));
+    }
+
+    void tool(Strings argv) const
+    {
+        argv.insert(argv.begin(), "env");  // which looks it up on the tree's own PATH
+        const Finished finished = run({.argv = argv, .environment = environment_});
+        ASSERT_EQ(finished.status, 0) << argv[1] << finished.out << finished.err;
+    }
+
+    pid_t server() const
+    {
+        const std::string text = read_file(root() / "run/apache2.pid");
+        return text.empty() ? 0 : std::stoi(text);
+    }
+    bool serves() const { return server() != 0 && ::kill(server(), 0) == 0; }
+
+    void start()
+    {
+        tool({"apachectl", "start"});
+        ASSERT_TRUE(eventually([this] { return fetch({.url = url("http")}).status != 0; }));
+    }
+
+    void stop() const
+    {
+        if (const pid_t pid = server(); pid != 0 && ::kill(pid, SIGTERM) == 0) {
+            EXPECT_TRUE(eventually([&] { return ::kill(pid, 0) != 0; }));
+        }
+    }
+
+    std::map<std::string, std::string> state() const
+    {
+        auto result = listing(etc());
+        for (const char* const name : {"modules", "state"}) {
+            for (auto& [path, what] : listing(root() / name)) {
+                // a2enmod makes folders for its notes, and leaves them empty.
+                if (!fs::is_directory(root() / name / path)) {
+                    result[std::string(name) + "/" + path] = what;
+                }
+            }
+        }
+        return result;
+    }
+
+    Response ask(const char* host = "127.0.0.1") const
+    {
+        return fetch({.url = url("https", host), .ca = etc() / "hello/server.crt"});
+    }
+
+    std::string expected_;  // what a line of the error log may say, an ECMAScript pattern
+};
+
+TEST_F(InstallOnDebian, ServesAndUninstallPutsBackWhatWas)
+{
+    start();
+    const pid_t pid = server();
+    const auto before = state();
+    const std::string page = fetch({.url = url("http")}).body;
+
+    const Finished installed = install();
+    ASSERT_EQ(installed.status, 0) << installed.err;
+    EXPECT_TRUE(contains(installed.out, url("https"))) << installed.out;
+    EXPECT_EQ(ask().body, "Hello World!");
+    EXPECT_EQ(fetch({.url = url("https") + "x", .ca = etc() / "hello/server.crt"}).status, 404);
+    EXPECT_EQ(fetch({.url = url("http", "localhost")}).body, "Hello World!");
+    EXPECT_EQ(fetch({.url = url("http"), .headers = {"Host: other"}}).body, page)
+        << "the person's site has lost its place";
+    EXPECT_EQ(fs::status(etc() / "hello/server.key").permissions(), fs::perms(0600));
+    const std::string curl = installed.out.substr(installed.out.find("curl --cacert"));
+    EXPECT_EQ(run({.argv = {"sh", "-c", curl.substr(0, curl.find('\n')) + " --silent"}}).out,
+              "Hello World!");
+
+    // Once more: nothing is made anew.
+    const auto with = state();
+    ASSERT_EQ(install().status, 0);
+    const Strings rewritten = differences(with, state());
+    EXPECT_EQ(rewritten, Strings{"hello/manifest"});
+    EXPECT_EQ(ask().body, "Hello World!");
+
+    const Finished removed = uninstall();
+    ASSERT_EQ(removed.status, 0) << removed.err;
+    EXPECT_EQ(differences(before, state()), Strings{});
+    EXPECT_EQ(server(), pid) << "a graceful restart keeps the process";
+    EXPECT_TRUE(eventually([&] { return ask().status == 0; }));
+    EXPECT_EQ(fetch({.url = url("http")}).body, page);
+    EXPECT_EQ(uninstall().status, 0) << "when there is nothing to take away";
+}
+
+TEST_F(InstallOnDebian, StartsAServerThatDoesNotRun)
+{
+    const auto before = state();
+    ASSERT_EQ(install().status, 0);
+    EXPECT_EQ(ask().body, "Hello World!");
+    stop();
+    ASSERT_EQ(uninstall().status, 0);
+    EXPECT_EQ(differences(before, state()), Strings{});
+    EXPECT_FALSE(serves());
+}
+
+TEST_F(InstallOnDebian, NoSiteIsTheModuleAlone)
+{
+    const auto before = state();
+    const Finished installed = install({"--no-site"});
+    ASSERT_EQ(installed.status, 0) << installed.err;
+    EXPECT_EQ(
+        differences(before, state()),
+        (Strings{"hello", "hello/manifest", "mods-available/hello.load", "mods-enabled/hello.load",
+                 "modules/mod_hello.so", "state/module/enabled_by_admin/hello"}));
+    EXPECT_FALSE(serves());
+
+    // What it prints is to be pasted.
+    write_file(etc() / "conf-enabled/mine.conf",
+               installed.out.substr(installed.out.find("<Location")));
+    start();
+    EXPECT_EQ(fetch({.url = url("http") + "hello"}).body, "Hello World!");
+    fs::remove(etc() / "conf-enabled/mine.conf");
+    ASSERT_EQ(uninstall().status, 0);
+    EXPECT_EQ(differences(before, state()), Strings{});
+}
+
+TEST_F(InstallOnDebian, DryRunSaysAllAndDoesNothing)
+{
+    const auto before = state();
+    const Finished finished = install({"--dry-run"});
+    EXPECT_EQ(finished.status, 0) << finished.err;
+    for (const std::string& part :
+         {(modules() / "mod_hello.so").string(), (etc() / "mods-available/hello.load").string(),
+          (etc() / "sites-available/hello.conf").string(), (etc() / "hello/tls.conf").string(),
+          (etc() / "hello/server.key").string() + "' (mode 600)",
+          std::string("a2enmod hello alias authz_core mime socache_shmcb ssl\na2ensite hello\n"
+                      "apachectl configtest\napachectl start\n")}) {
+        EXPECT_TRUE(contains(finished.out, part)) << part << finished.out;
+    }
+    EXPECT_EQ(differences(before, state()), Strings{});
+
+    start();
+    ASSERT_EQ(install().status, 0);
+    const auto with = state();
+    const Finished unmade = uninstall({"--dry-run"});
+    EXPECT_EQ(unmade.status, 0) << unmade.err;
+    for (const std::string& path : differences(before, with)) {
+        if (path != "hello" && path != "hello/manifest" && !path.starts_with("state/")) {
+            EXPECT_TRUE(contains(unmade.out, path)) << path << unmade.out;
+        }
+    }
+    EXPECT_EQ(differences(with, state()), Strings{});
+}
+
+TEST_F(InstallOnDebian, PutsEverythingBackWhenConfigtestFails)
+{
+    start();
+    write_file(etc() / "conf-enabled/broken.conf", "Nonsense on\n");
+    const auto before = state();
+    const pid_t pid = server();
+    const Finished finished = install();
+    EXPECT_EQ(finished.status, 1);
+    EXPECT_TRUE(contains(finished.err, "Invalid command 'Nonsense'")) << finished.err;
+    EXPECT_TRUE(contains(finished.err, "Next: ")) << finished.err;
+    EXPECT_EQ(differences(before, state()), Strings{});
+    EXPECT_EQ(server(), pid);
+    EXPECT_FALSE(contains(read_file(root() / "log/error.log"), "graceful"));
+}
+
+/// A port that is taken passes configtest, and httpd ends when it restarts.
+TEST_F(InstallOnDebian, PutsTheServerBackThatEndsAtTheRestart)
+{
+    expected_ = "AH00019|AH00098|no listening sockets";
+    start();
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(ports_[1]));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    ASSERT_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    ASSERT_EQ(::listen(socket, 8), 0);
+    const auto before = state();
+    const Finished finished = install();
+    ::close(socket);
+    EXPECT_EQ(finished.status, 1);
+    EXPECT_TRUE(contains(finished.err, "Address already in use")) << finished.err;
+    EXPECT_EQ(differences(before, state()), Strings{});
+    EXPECT_TRUE(serves());
+    EXPECT_TRUE(eventually([this] { return fetch({.url = url("http")}).status != 0; }));
+}
+
+TEST_F(InstallOnDebian, PutsEverythingBackWhenTheSiteDoesNotAnswer)
+{
+    edit("ports.conf", "Listen 127.0.0.1:" + std::to_string(ports_[1]), "# ");
+    const auto before = state();
+    const Finished finished = install();
+    EXPECT_EQ(finished.status, 1);
+    EXPECT_TRUE(contains(finished.err, std::to_string(ports_[1]))) << finished.err;
+    EXPECT_TRUE(contains(finished.err, "--https-port")) << finished.err;
+    EXPECT_EQ(differences(before, state()), Strings{});
+    EXPECT_TRUE(eventually([this] { return !serves(); })) << "it was not running before";
+}
+
+TEST_F(InstallOnDebian, LeavesWhatAPersonHasChanged)
+{
+    const auto before = state();
+    ASSERT_EQ(install().status, 0);
+    const Path site = etc() / "sites-available/hello.conf";
+    write_file(
+        site, replaced(read_file(site), "SetHandler hello", "SetHandler hello\nHelloMessage mine"));
+    const std::string mine = read_file(site);
+    // An older module of ours gives way all the same.
+    const std::string module = read_file(modules() / "mod_hello.so");
+    write_file(modules() / "mod_hello.so", module + " ");
+    EXPECT_EQ(install().status, 1) << "somebody has replaced the module";
+    write_file(modules() / "mod_hello.so", module);
+
+    const Finished again = install();
+    ASSERT_EQ(again.status, 0) << again.err;
+    EXPECT_TRUE(contains(again.out, site)) << again.out;
+    EXPECT_EQ(read_file(site), mine);
+    EXPECT_EQ(ask().body, "mine");
+
+    const Finished removed = uninstall();
+    ASSERT_EQ(removed.status, 0) << removed.err;
+    EXPECT_TRUE(contains(removed.out, site)) << removed.out;
+    EXPECT_EQ(read_file(site), mine);
+    EXPECT_EQ(differences(before, state()), Strings{"sites-available/hello.conf"});
+
+    // What stayed is the person's from now on.
+    const auto left = state();
+    const Finished refused = install();
+    EXPECT_EQ(refused.status, 1);
+    EXPECT_TRUE(contains(refused.err, site)) << refused.err;
+    EXPECT_EQ(differences(left, state()), Strings{});
+}
+
+TEST_F(InstallOnDebian, ReplacesAnOlderModuleOfItsOwn)
+{
+    ASSERT_EQ(install().status, 0);
+    const auto with = state();
+    // As if that had been an older one: its manifest says so.
+    const Path module = modules() / "mod_hello.so";
+    const Path manifest = etc() / "hello/manifest";
+    const std::string sum = run({.argv = {"sha256sum", module}}).out.substr(0, 64);
+    write_file(module, read_file(module) + " ");
+    const std::string older = run({.argv = {"sha256sum", module}}).out.substr(0, 64);
+    write_file(manifest, replaced(read_file(manifest), sum, older));
+    const Finished again = install();
+    ASSERT_EQ(again.status, 0) << again.err;
+    EXPECT_EQ(run({.argv = {"sha256sum", module}}).out.substr(0, 64), sum);
+    EXPECT_TRUE(contains(read_file(manifest), sum));
+    EXPECT_FALSE(contains(read_file(manifest), older));
+}
+
+TEST_F(InstallOnDebian, ModulesThatASiteHasComeToNeedStay)
+{
+    ASSERT_EQ(install().status, 0);
+    const std::string host = "<VirtualHost *:" + std::to_string(ports_[1]) +
+                             ">\nServerName second\nSSLEngine on\nSSLCertificateFile " +
+                             (root() / "second/server.crt").string() + "\nSSLCertificateKeyFile " +
+                             (root() / "second/server.key").string() + "\n</VirtualHost>\n";
+    make_cert(root() / "second", {"--name", "second"});
+    // Within <IfModule>, configtest does not miss the module.
+    for (const bool guarded : {false, true}) {
+        write_file(etc() / "sites-enabled/second.conf",
+                   guarded ? "<IfModule ssl_module>\n" + host + "</IfModule>\n" : host);
+        const Finished removed = uninstall();
+        ASSERT_EQ(removed.status, 0) << removed.err;
+        EXPECT_TRUE(contains(removed.err, "stay")) << removed.err;
+        EXPECT_FALSE(fs::exists(etc() / "hello"));
+        const Response response = fetch({.url = url("https", "second"),
+                                         .ca = root() / "second/server.crt",
+                                         .resolve_to = "127.0.0.1"});
+        EXPECT_NE(response.status, 0) << response;
+        fs::remove(etc() / "sites-enabled/second.conf");
+        tool({"a2dismod", "-q", "ssl", "socache_shmcb"});
+        if (!guarded) {
+            ASSERT_EQ(install().status, 0);
+        }
+    }
+}
+
+TEST_F(InstallOnDebian, IsReachedByNameBesideAnotherSiteOnTheSamePort)
+{
+    make_cert(root() / "first", {"--name", "first"});
+    write_file(etc() / "sites-enabled/000-first.conf",
+               "<VirtualHost *:" + std::to_string(ports_[1]) +
+                   ">\nServerName first\nSSLEngine on\nSSLCertificateFile " +
+                   (root() / "first/server.crt").string() + "\nSSLCertificateKeyFile " +
+                   (root() / "first/server.key").string() + "\n</VirtualHost>\n");
+    const Finished installed = install();
+    ASSERT_EQ(installed.status, 0) << installed.err;
+    EXPECT_TRUE(contains(installed.out, url("https", "localhost"))) << installed.out;
+}
+
+TEST_F(InstallOnDebian, LeavesNothingHalfDoneWhenItIsStopped)
+{
+    start();
+    const auto before = state();
+    for (int milliseconds = 100; milliseconds < 1000; milliseconds += 150) {
+        Process process(command("install", with_ports({})));
+        process.wait(std::chrono::milliseconds(milliseconds));
+        process.signal_group(SIGTERM);
+        ASSERT_TRUE(eventually([&] { return process.ended(); }));
+        if (process.status() == 0) {
+            EXPECT_EQ(ask().body, "Hello World!");
+            ASSERT_EQ(uninstall().status, 0);
+        } else {
+            EXPECT_EQ(process.status(), 143) << process.err();
+        }
+        EXPECT_EQ(differences(before, state()), Strings{}) << milliseconds;
+        EXPECT_TRUE(serves()) << milliseconds;
+    }
+}
+
+// ---------------------------------------------------------------------------
+// Elsewhere
+
+class InstallElsewhere : public Install {
+  protected:
+    void SetUp() override
+    {
+        for (const char* const name : {"modules", "conf", "logs"}) {
+            fs::create_directories(root() / name);
+        }
+        for (const auto& entry : fs::directory_iterator(httpd_modules())) {
+            fs::create_symlink(entry.path(), modules() / entry.path().filename());
+        }
+        const auto says = [](const std::string& name, const Path& value) {
+            return "[ \"$1 $2\" != '-q " + name + "' ] || { echo '" + value.string() +
+                   "'; exit; }\n";
+        };
+        write_program(root() / "bin/apxs", says("LIBEXECDIR", modules()) +
+                                               says("SYSCONFDIR", root() / "conf") +
+                                               says("SBINDIR", root() / "bin") +
+                                               says("PROGNAME", "httpd") + "exec apxs \"$@\"\n");
+        write_program(root() / "bin/httpd", "exec '" + httpd_path().string() + "' -d '" +
+                                                root().string() + "' -f conf/httpd.conf \"$@\"\n");
+        environment_ = {"APXS=" + (root() / "bin/apxs").string()};
+        configuration_ = "ServerRoot \"" + root().string() +
+                         "\"\nServerName localhost\nPidFile httpd.pid\nErrorLog logs/error_log\n"
+                         "DefaultRuntimeDir \"" +
+                         root().string() +
+                         "\"\nUser www-data\nGroup www-data\n"
+                         "LoadModule mpm_event_module modules/mod_mpm_event.so\n"
+                         "LoadModule authz_core_module modules/mod_authz_core.so\n"
+                         "LoadModule mime_module modules/mod_mime.so\n"
+                         "TypesConfig /dev/null\n"
+                         "Listen 127.0.0.1:" +
+                         std::to_string(ports_[0]) + "\n";
+        write_configuration("");
+    }
+
+    void write_configuration(const std::string& more)
+    {
+        write_file(root() / "conf/httpd.conf", configuration_ + more);
+    }
+
+    std::map<std::string, std::string> state() const
+    {
+        auto result = listing(root());
+        std::erase_if(result, [](const auto& entry) {
+            return entry.first == "conf/httpd.conf" || entry.first.starts_with("logs");
+        });
+        return result;
+    }
+
+    std::string configuration_;
+};
+
+TEST_F(InstallElsewhere, PrintsTheLinesThatServe)
+{
+    const auto before = state();
+    EXPECT_EQ(install({"--dry-run"}).status, 0);
+    EXPECT_EQ(differences(before, state()), Strings{});
+
+    const Finished installed = install();
+    ASSERT_EQ(installed.status, 0) << installed.err;
+    const auto from = installed.out.find("\n\n") + 2;
+    std::string lines = installed.out.substr(from, installed.out.find("\n\n", from) - from + 1);
+    EXPECT_FALSE(contains(lines, "authz_core")) << "it is loaded already: " << lines;
+    EXPECT_FALSE(contains(lines, "Listen " + std::to_string(ports_[0]))) << lines;
+    // This machine alone shall see the test.
+    const std::string port = std::to_string(ports_[1]);
+    ASSERT_TRUE(contains(lines, "Listen " + port)) << lines;
+    lines = replaced(lines, "Listen " + port, "Listen 127.0.0.1:" + port);
+    write_configuration(lines);
+
+    const Path certificate = root() / "conf/hello/server.crt";
+    const auto answer = [&] { return fetch({.url = url("https"), .ca = certificate}).body; };
+    {
+        Process server({.argv = {root() / "bin/httpd", "-DFOREGROUND"}});
+        EXPECT_TRUE(eventually([&] { return server.ended() || answer() == "Hello World!"; }));
+        EXPECT_FALSE(server.ended()) << server.err() << read_file(root() / "logs/error_log");
+        EXPECT_EQ(fetch({.url = url("http")}).body, "Hello World!");
+
+        const Finished again = install();
+        EXPECT_EQ(again.status, 0) << again.err;
+        EXPECT_FALSE(contains(again.out, "Include")) << again.out;
+
+        const Finished refused = uninstall();
+        EXPECT_EQ(refused.status, 1);
+        EXPECT_TRUE(contains(refused.err, "httpd.conf")) << refused.err;
+        EXPECT_TRUE(fs::exists(modules() / "mod_hello.so"));
+        server.signal(SIGTERM);
+        EXPECT_EQ(server.wait(), 0);
+    }
+    write_configuration("");
+    const Finished removed = uninstall();
+    EXPECT_EQ(removed.status, 0) << removed.err;
+    EXPECT_EQ(differences(before, state()), Strings{});
+}
+
+TEST_F(InstallElsewhere, NoSiteIsTheModuleAlone)
+{
+    const auto before = state();
+    const Finished installed = install({"--no-site"});
+    ASSERT_EQ(installed.status, 0) << installed.err;
+    EXPECT_EQ(differences(before, state()),
+              (Strings{"conf/hello", "conf/hello/manifest", "modules/mod_hello.so"}));
+    EXPECT_TRUE(contains(installed.out, "LoadModule hello_module")) << installed.out;
+    EXPECT_FALSE(contains(installed.out, "ssl_module")) << installed.out;
+    ASSERT_EQ(uninstall().status, 0);
+    EXPECT_EQ(differences(before, state()), Strings{});
+}
+
+TEST_F(InstallElsewhere, NeverOverwritesAModuleOfSomebodyElse)
+{
+    write_file(modules() / "mod_hello.so", "mine");
+    const auto before = state();
+    const Finished finished = install();
+    EXPECT_EQ(finished.status, 1);
+    EXPECT_TRUE(contains(finished.err, modules() / "mod_hello.so")) << finished.err;
+    EXPECT_EQ(differences(before, state()), Strings{});
+}
+
+TEST_F(Install, RefusesWhatCannotBeRight)
+{
+    for (const Strings& options : {Strings{"--http-port", "0"}, Strings{"--https-port", "80"},
+                                   Strings{"--https-port"}, Strings{"--no-sites"}}) {
+        const Finished finished = run(command("install", options));
+        EXPECT_EQ(finished.status, 2) << options.front() << finished.out;
+        EXPECT_TRUE(contains(finished.err, "expected")) << finished.err;
+        EXPECT_EQ(finished.out, "");
+    }
+    EXPECT_EQ(run(command("uninstall", {"--all"})).status, 2);
+    const Finished without =
+        run({.argv = {source_dir() / "scripts/uninstall"}, .environment = {"APXS=/nowhere/apxs"}});
+    EXPECT_EQ(without.status, 1);
+    EXPECT_TRUE(contains(without.err, "/nowhere/apxs")) << without.err;
+}
+
+}  // namespace
+}  // namespace hello
