@@ -4,7 +4,6 @@
 // scripts/soak runs it for long (HELLO_SOAK_RESTARTS), and prints the same table.
 
 #include <curl/curl.h>
-#include <signal.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
