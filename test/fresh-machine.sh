@@ -149,7 +149,7 @@ scripts/install
 scripts/uninstall
 dpkg --verify apache2
 ! curl -s https://127.0.0.1/
-curl -s http://127.0.0.1/ | grep -q "It works"
+[[ $(curl -s http://127.0.0.1/) == *"It works"* ]]
 listing >/tmp/before
 scripts/install >/dev/null
 scripts/uninstall

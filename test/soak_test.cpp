@@ -134,30 +134,31 @@ void client(Shared& shared, std::size_t kind_number, int number)
         body.clear();
         reason[0] = '\0';
         const Clock::time_point begun = Clock::now();
-        CURLcode code = curl_easy_perform(handle);
-        long connections = 0;
-        curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &connections);
+        CURLcode code = CURLE_OK;
         long status = 0;
-        curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
-        const bool no_answer = code != CURLE_OK && status == 0;
-        // A child of httpd that is told to end closes an HTTP/2 connection on which there is no
-        // stream yet, even when it was made a moment ago: its own doing, with any handler. Such a
-        // request was never read, so the access log must not have it twice.
-        const bool unread = no_answer && kind.http2 && connections == 1 && code == CURLE_RECV_ERROR;
-        if (unread) {
-            ++tally.unread;
-        }
-        if (unread || (no_answer && connections == 0)) {
+        for (int attempt = 0; attempt < 3; ++attempt) {
+            code = curl_easy_perform(handle);
+            long connections = 0;
+            curl_easy_getinfo(handle, CURLINFO_NUM_CONNECTS, &connections);
+            curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
+            const bool no_answer = code != CURLE_OK && status == 0;
+            // A child of httpd that is told to end closes an HTTP/2 connection on which there is
+            // no stream yet, even when it was made a moment ago: its own doing, with any handler.
+            // Such a request was never read, so the access log must not have it twice.
+            const bool unread =
+                no_answer && kind.http2 && connections == 1 &&
+                (code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR || code == CURLE_HTTP2);
+            if (!unread && !(no_answer && connections == 0)) {
+                break;
+            }
             // With HTTP/1.1 curl sends again by itself what met a connection that httpd was just
             // closing, but five times in the life of a handle at most; with HTTP/2, where httpd
             // has said so (GOAWAY), it leaves that to us.
-            tally.retried += unread ? 0 : 1;
+            ++(unread ? tally.unread : tally.retried);
             curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 1L);
-            code = curl_easy_perform(handle);
-            curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 0L);
         }
+        curl_easy_setopt(handle, CURLOPT_FRESH_CONNECT, 0L);
         long version = 0;
-        curl_easy_getinfo(handle, CURLINFO_RESPONSE_CODE, &status);
         curl_easy_getinfo(handle, CURLINFO_HTTP_VERSION, &version);
         const bool right_version =
             version == (kind.http2 ? CURL_HTTP_VERSION_2_0 : CURL_HTTP_VERSION_1_1);
