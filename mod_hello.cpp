@@ -14,8 +14,9 @@
 // behind it.
 //
 // The parts, in the order of this file: the configuration, the message and its
-// expressions, the file that holds one, the directives, the claim of a location, the
-// handler, the guard between C++ and C, and the registration with httpd.
+// expressions, the values in the answer, the file that holds a message, the directives,
+// the claim of a location, the handler, the guard between C++ and C, and the registration
+// with httpd.
 
 // httpd declares directive setters with their signatures only where designated
 // initializers exist. ap_config.h grants them to C alone, and C++20 has them too.
@@ -151,8 +152,8 @@ Config merge(const Config& outer, const Config& inner)
 
 constexpr Type default_type{.value = "text/html; charset=utf-8", .escape = Escape::html};
 
-// The body where no directive sets one. Written when the configuration is read, before
-// there is a second thread.
+// The body where no directive sets one. Written by the hook post_config, before there is
+// a second thread.
 const Body* greeting = nullptr;
 
 // ---------------------------------------------------------------------------
@@ -839,9 +840,11 @@ Escape escape_of(std::string_view type)
     std::transform(essence.begin(), essence.end(), essence.begin(), [](char c) {
         return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
     });
-    // "json" and "+json", "javascript" and "ecmascript", by any of their many names.
-    if (essence.ends_with("json") || essence.ends_with("script")) {
-        return Escape::json;
+    // By any of their names, such as "text/json", "+json" and "x-javascript".
+    for (const auto name : {"json"sv, "javascript"sv, "ecmascript"sv}) {
+        if (essence.ends_with(name)) {
+            return Escape::json;
+        }
     }
     return essence == "text/plain" ? Escape::none : Escape::html;
 }
@@ -916,8 +919,9 @@ int claim(request_rec* r)
     if (r->proxyreq != PROXYREQ_NONE || r->uri == nullptr || r->uri[0] != '/') {
         return DECLINED;
     }
+    // Two pointers, and the same until mod_rewrite has put another URI there and passes it
+    // through: the sections in force are the old one's.
     if (r->uri != r->parsed_uri.path) {
-        // Rewritten and passed through: the sections in force are the old URI's.
         r->per_dir_config = r->server->lookup_defaults;
         for (const auto walk : {ap_location_walk, ap_if_walk}) {
             if (const int status = walk(r); status != OK) {

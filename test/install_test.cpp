@@ -546,6 +546,83 @@ TEST_F(InstallOnDebian, IsReachedByNameBesideAnotherSiteOnTheSamePort)
     EXPECT_TRUE(contains(installed.out, url("https", "localhost"))) << installed.out;
 }
 
+/// A block of commands in the README, from the line that begins with this one to its end.
+std::string readme_block(const std::string& first_line)
+{
+    const std::string readme = read_file(source_dir() / "README.md");
+    for (auto at = readme.find("```sh\n"); at != std::string::npos;
+         at = readme.find("```sh\n", at + 1)) {
+        const std::string block = readme.substr(at + 6, readme.find("\n```", at) - at - 5);
+        if (block.starts_with(first_line)) {
+            return block;
+        }
+    }
+    ADD_FAILURE() << "the README has no block that begins with " << first_line;
+    return {};
+}
+
+/// Runs such a block on this tree. What asks on a terminal reads "secret" instead.
+TEST_F(InstallOnDebian, TheReadmesHealthCheckAndLoginAreReachedByItsCommands)
+{
+    // Debian enables these by itself.
+    tool({"a2enmod", "-q", "auth_basic", "authn_file", "authz_user", "env"});
+    start();
+    const auto follow = [this](std::string block) {
+        std::string ports;
+        for (const std::string& option : with_ports({})) {
+            ports += ' ' + option;
+        }
+        block = replaced(block, "scripts/install", "scripts/install" + ports);
+        block = replaced(block, "sudo ", "");
+        block = replaced(block, "/etc/apache2", etc());
+        block = replaced(block, "htpasswd -c", "echo secret | htpasswd -i -c");
+        block =
+            replaced(block, "http://localhost", "http://localhost:" + std::to_string(ports_[0]));
+        block = replaced(block, "Define HELLO_TLS_SERVER",
+                         "Define HELLO_HTTP_PORT " + std::to_string(ports_[0]) +
+                             "\nDefine HELLO_HTTPS_PORT " + std::to_string(ports_[1]) +
+                             "\nDefine HELLO_TLS_SERVER");
+        if (::getuid() != 0) {
+            block = replaced(block, "root:www-data", ":" + std::to_string(::getgid()));
+        }
+        return run({.argv = {"sh", "-ec", "cd '" + source_dir().string() + "'\n" + block},
+                    .environment = environment_});
+    };
+    const Finished health = follow(readme_block("sudo scripts/install --no-site\n"));
+    ASSERT_EQ(health.status, 0) << health.out << health.err;
+    EXPECT_TRUE(health.out.ends_with("\r\n\r\nok")) << health.out;
+
+    const Finished login = follow(readme_block("sudo scripts/install\nsudo mkdir"));
+    ASSERT_EQ(login.status, 0) << login.out << login.err;
+    const std::string jar = root() / "jar";
+    const auto curl = [&](Strings more) {
+        Strings argv{"curl",
+                     "-q",
+                     "--silent",
+                     "--noproxy",
+                     "*",
+                     "--cacert",
+                     etc() / "hello/server.crt",
+                     "--cookie",
+                     jar,
+                     "--cookie-jar",
+                     jar};
+        argv.insert(argv.end(), more.begin(), more.end());
+        return run({.argv = argv}).out;
+    };
+    const std::string site = url("https", "localhost");
+    ASSERT_TRUE(eventually([&] { return contains(curl({site + "login"}), "<h1>Log in</h1>"); }))
+        << read_file(root() / "log/error.log");
+    EXPECT_TRUE(contains(
+        curl({"--location", "--data", "httpd_username=ada&httpd_password=wrong", site + "login"}),
+        "Wrong name or password"));
+    EXPECT_TRUE(contains(
+        curl({"--location", "--data", "httpd_username=ada&httpd_password=secret", site + "login"}),
+        "Hello ada!"));
+    EXPECT_TRUE(contains(curl({site + "private"}), "Hello ada!"));
+    expected_ = "AH01807";
+}
+
 TEST_F(InstallOnDebian, LeavesNothingHalfDoneWhenItIsStopped)
 {
     start();
