@@ -67,12 +67,14 @@ become_root() {
     root_needed || return 0
     command -v sudo >/dev/null ||
         fail "only root may write to $(quote "$modules") and $(quote "$conf_dir"), and there is no sudo; nothing was changed" 'run this as root'
-    # sudo drops the environment.
-    local variable keep=()
-    for variable in APXS APACHE_CONFDIR APACHE_STATE_DIRECTORY; do
+    # sudo drops the environment, and may look for apxs on another PATH.
+    local variable keep=("APXS=$(absolute "$apxs")")
+    for variable in APACHE_CONFDIR APACHE_STATE_DIRECTORY; do
         if [[ -n ${!variable-} ]]; then keep+=("$variable=${!variable}"); fi
     done
-    exec sudo -- env "${keep[@]}" "$scripts/$me" "$@"
+    # env would take a path with "=" in it for a variable.
+    # shellcheck disable=SC2016
+    exec sudo -- env "${keep[@]}" sh -c 'exec "$0" "$@"' "$scripts/$me" "$@"
 }
 
 # ---------------------------------------------------------------------------
@@ -119,8 +121,9 @@ begin() {
     fi
 }
 
-# done_with_changes: nothing is put back any more.
+# done_with_changes: nothing is put back any more, and who stops it now is told what was done.
 done_with_changes() {
+    trap '' HUP INT TERM
     changing=false
     local file
     for file in "${formers[@]}"; do rm -f -- "$file"; done

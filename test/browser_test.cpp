@@ -378,6 +378,18 @@ TEST_F(Trust, TakesOutACertificateThatHasExpired)
     EXPECT_FALSE(contains(in_database(), "mod_hello"));
 }
 
+TEST_F(Trust, LeavesTheRestOfABrokenDatabaseAlone)
+{
+    make_cert(root());
+    write_file(home() / ".pki/nssdb/key4.db", "somebody's");
+    write_file(home() / ".pki/nssdb/cert9.db.bak", "somebody's");
+    const Finished finished = trust({"--store", "nss", certificate()});
+    EXPECT_EQ(finished.status, 1);
+    EXPECT_TRUE(contains(finished.err, "key4.db' is there")) << finished.err;
+    EXPECT_EQ(read_file(home() / ".pki/nssdb/key4.db"), "somebody's");
+    EXPECT_TRUE(fs::exists(home() / ".pki/nssdb/cert9.db.bak"));
+}
+
 TEST_F(Trust, LeavesNothingHalfDoneWhenItIsStopped)
 {
     make_cert(root());

@@ -104,6 +104,9 @@ TEST_F(Redirect, ServesTheChallengesOfAcmeOverHttp)
     const std::string base = "/.well-known/acme-challenge/";
     EXPECT_EQ(get(base + "token-1_A").body, "token-1_A.thumb");
     EXPECT_EQ(get(base + "missing").status, 404);
+    std::filesystem::create_symlink("../secret", root() / "challenges/link");
+    expect_log("AH00037");  // Symbolic link not allowed
+    EXPECT_EQ(get(base + "link").status, 403);
     for (const char* const path : {"../../secret", "%2e%2e/secret", "..%2fsecret"}) {
         const Response response = get(base + path);
         EXPECT_NE(response.status, 200) << path;
@@ -156,6 +159,21 @@ TEST_F(BasicAuth, LetsInWhoHasThePassword)
             }
         }
     }
+}
+
+TEST_F(BasicAuth, HoldsBesideHelloConfToo)
+{
+    make_cert(root());
+    add_user("ada", "secret");
+    std::string site = read_file(source_dir() / "conf/hello.conf");
+    const std::string line = "RedirectMatch 404 \"^/.\"";
+    for (auto at = site.find(line); at != std::string::npos; at = site.find(line)) {
+        site.erase(at, line.size());
+    }
+    write("site.conf", site);
+    start(recipe("basic-auth.conf") + "Include site.conf\n");
+    EXPECT_EQ(get_tls("/").body, "Hello World!");
+    EXPECT_EQ(get_tls("/private").status, 401);
 }
 
 TEST_F(BasicAuth, AsksNobodyForAPasswordOverHttp)
@@ -305,6 +323,12 @@ TEST_F(Login, GreetsByNameWithASealedCookie)
         header, std::regex("__Host-hello=[A-Za-z0-9+/]+=*;Max-Age=1800;path=/;Secure;HttpOnly;"
                            "SameSite=Lax")))
         << header;
+    // The form has no say in where it goes on.
+    EXPECT_EQ(response.header("location"), "/private");
+    const Response elsewhere =
+        post("/login", std::string(right) + "&httpd_location=https%3A%2F%2Fother.example%2F");
+    EXPECT_EQ(elsewhere.header("location"), "/private");
+
     std::string value = cookie_of(response);
     const Response again = with(value);
     expect_greeting(again);
