@@ -552,7 +552,7 @@ std::string readme_block(const std::string& first_line)
     const std::string readme = read_file(source_dir() / "README.md");
     for (auto at = readme.find("```sh\n"); at != std::string::npos;
          at = readme.find("```sh\n", at + 1)) {
-        const std::string block = readme.substr(at + 6, readme.find("\n```", at) - at - 5);
+        std::string block = readme.substr(at + 6, readme.find("\n```", at) - at - 5);
         if (block.starts_with(first_line)) {
             return block;
         }
