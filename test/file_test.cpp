@@ -201,7 +201,8 @@ TEST_F(File, WhatCannotBeServedIsLoggedOnceAndTheLastGoodOneStays)
              fs::remove(body);
              fs::create_symlink("/sys/devices/system/cpu/online", body);
          },
-         "ends before its size"},
+         // Where sysfs is not mounted, it is a link to nothing.
+         fs::exists("/sys/devices/system/cpu/online") ? "ends before its size" : "No such file"},
         {"unreadable",
          [&] {
              write("new", "secret");

@@ -217,6 +217,10 @@ class InstallOnDebian : public Install {
         edit("ports.conf", "Listen 80", "Listen 127.0.0.1:" + std::to_string(ports_[0]));
         edit("ports.conf", "Listen 443", "Listen 127.0.0.1:" + std::to_string(ports_[1]));
         edit("sites-available/000-default.conf", "*:80", "*:" + std::to_string(ports_[0]));
+        // Where apache2 is not installed, there is no such folder.
+        write_file(root() / "www/index.html", "a page");
+        edit("sites-available/000-default.conf", "/var/www/html", root() / "www");
+        edit("apache2.conf", "/var/www/", root() / "www");
         edit("mods-available/ssl.conf", "/usr/share/apache2", package / "usr/share/apache2");
         write_file(etc() / "conf-available/name.conf", "ServerName person.example\n");
         write_program(root() / "bin/apxs", "[ \"$1 $2\" != '-q LIBEXECDIR' ] || { echo '" +
@@ -509,7 +513,8 @@ TEST_F(InstallOnDebian, ModulesThatASiteHasComeToNeedStay)
 {
     ASSERT_EQ(install().status, 0);
     const std::string host = "<VirtualHost *:" + std::to_string(ports_[1]) +
-                             ">\nServerName second\nSSLEngine on\nSSLCertificateFile " +
+                             ">\nServerName second\nDocumentRoot " + (root() / "www").string() +
+                             "\nSSLEngine on\nSSLCertificateFile " +
                              (root() / "second/server.crt").string() + "\nSSLCertificateKeyFile " +
                              (root() / "second/server.key").string() + "\n</VirtualHost>\n";
     make_cert(root() / "second", {"--name", "second"});

@@ -67,7 +67,6 @@ TEST(Scripts, EachNamesTheToolThatIsMissing)
         {{script("make-client-cert"), "--dir", made, "--name", "Ada"}, "openssl"},
         {{script("run"), "--cert-dir", made}, "curl"},
         {{script("test"), "-N"}, "ctest"},
-        {{source_dir() / "test/scan.sh", "--reports", made}, "jq"},
     };
     for (const auto& [argv, tool] : cases) {
         const Finished finished = run(
