@@ -1128,7 +1128,7 @@ int answer(request_rec* r)
     }
     const auto& config =
         *static_cast<const Config*>(ap_get_module_config(r->per_dir_config, &hello_module));
-    // An error is one for every method.
+    // An error is one for every method but OPTIONS.
     const bool is_error = config.status != nullptr && config.status->code >= 400;
     const bool is_allowed = r->method_number == M_GET || r->method_number == M_OPTIONS || is_error;
     // Who asks before it sends need not send what will be refused: RFC 9110, 10.1.1.

@@ -95,6 +95,18 @@ TEST_F(Redirect, LeavesOutThePortWhereItIs443)
     expect_redirect({.url = http("/x?q=1")}, "https://127.0.0.1/x?q=1");
 }
 
+TEST_F(Redirect, IsForTheHostThatIsNamed)
+{
+    make_cert(root(), {"--name", "www.example.org"});
+    start(
+        "<VirtualHost *:${HTTP_PORT}>\nServerName localhost\nRedirectMatch 410 .\n</VirtualHost>\n"
+        "Define HELLO_HOST www.example.org\n" +
+        recipe("redirect.conf"));
+    EXPECT_EQ(get("/x").status, 410);
+    expect_redirect({.url = http("/x"), .headers = {"Host: www.example.org"}},
+                    "https://www.example.org" + port() + "/x");
+}
+
 TEST_F(Redirect, ServesTheChallengesOfAcmeOverHttp)
 {
     make_cert(root());
