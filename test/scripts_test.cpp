@@ -11,6 +11,7 @@
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <regex>
 
 #include "httpd.h"
 
@@ -126,6 +127,39 @@ TEST(Scripts, SetupIsSilentWhenAllIsThere)
     const Finished finished = run({.argv = {script("setup")}});
     EXPECT_EQ(finished.status, 0) << finished.err;
     EXPECT_EQ(finished.out + finished.err, "");
+}
+
+/// What setup --bench runs apt-get in, on a tree that is not this machine's.
+TEST(Scripts, SetupGivesTheAdministratorsPolicyBack)
+{
+    const TemporaryFolder folder;
+    const Path& root = folder.path();
+    const std::string setup = read_file(script("setup"));
+    const std::string begin = "\nquiet_install='\n";
+    const auto from = setup.find(begin);
+    ASSERT_NE(from, std::string::npos);
+    std::string program = setup.substr(from + begin.size());
+    program.resize(program.find("\n'\n"));
+    program =
+        std::regex_replace(program, std::regex("/(usr|etc|var|lib)/"), root.string() + "/$1/");
+    const Path policy = root / "usr/sbin/policy-rc.d";
+    write_file(policy, "#!/bin/sh\nexit 101\n# mine\n");
+    const std::string mine = read_file(policy);
+
+    const Finished ordinary = run({.argv = {"sh", "-c", program, "setup", "cat", policy}});
+    EXPECT_EQ(ordinary.status, 0) << ordinary.err;
+    EXPECT_NE(ordinary.out.find("setup --bench"), std::string::npos) << ordinary.out;
+    EXPECT_EQ(read_file(policy), mine);
+
+    // A signal while it is still in its place.
+    write_file(root / "bin/mv", "#!/bin/sh\nkill -TERM \"$PPID\"\n");
+    fs::permissions(root / "bin/mv", fs::perms(0755));
+    const Finished stopped =
+        run({.argv = {"sh", "-c", program, "setup", "true"},
+             .environment = {"PATH=" + (root / "bin").string() + ":" + std::getenv("PATH")}});
+    EXPECT_EQ(stopped.status, 130) << stopped.err;
+    EXPECT_EQ(read_file(policy), mine);
+    EXPECT_FALSE(fs::exists(policy.string() + ".before-bench"));
 }
 
 /// Types pass phrases into a script that asks for them, past an openssl that writes down who
