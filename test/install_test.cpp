@@ -407,6 +407,31 @@ TEST_F(InstallOnDebian, DryRunSaysAllAndDoesNothing)
     EXPECT_EQ(differences(with, state()), Strings{});
 }
 
+/// Somebody who may not read the key is told nothing wrong of it.
+TEST_F(InstallOnDebian, DryRunOfUninstallIsForEverybody)
+{
+    ASSERT_EQ(install().status, 0);
+    Command command = this->command("uninstall", {"--dry-run"});
+    if (::getuid() == 0) {
+        const Strings user{"setpriv", "--reuid=www-data", "--regid=www-data", "--clear-groups"};
+        command.argv.insert(command.argv.begin(), user.begin(), user.end());
+        Command reads{.argv = user};
+        reads.argv.insert(reads.argv.end(), {"test", "-r", source_dir() / "scripts/uninstall"});
+        if (run(reads).status != 0) {
+            GTEST_SKIP() << "www-data cannot read " << source_dir();
+        }
+    } else {
+        fs::permissions(etc() / "hello/server.key", fs::perms::none);
+    }
+    const Finished finished = run(command);
+    EXPECT_EQ(finished.status, 0) << finished.err;
+    EXPECT_EQ(finished.err, "");
+    EXPECT_FALSE(contains(finished.out, "leave")) << finished.out;
+    EXPECT_TRUE(
+        contains(finished.out, "remove '" + (etc() / "hello/server.key").string() + "', unless"))
+        << finished.out;
+}
+
 TEST_F(InstallOnDebian, PutsEverythingBackWhenConfigtestFails)
 {
     start();
@@ -477,11 +502,27 @@ TEST_F(InstallOnDebian, LeavesWhatAPersonHasChanged)
     EXPECT_EQ(read_file(site), mine);
     EXPECT_EQ(ask().body, "mine");
 
+    // Something else that is wrong is no need of a module.
+    write_file(etc() / "conf-enabled/broken.conf", "Nonsense on\n");
+    const Finished broken = uninstall();
+    EXPECT_EQ(broken.status, 1);
+    EXPECT_TRUE(contains(broken.err, "Invalid command 'Nonsense'")) << broken.err;
+    EXPECT_FALSE(contains(broken.err, "stay")) << broken.err;
+    fs::remove(etc() / "conf-enabled/broken.conf");
+
+    write_file(modules() / "mod_hello.so", module + " ");
     const Finished removed = uninstall();
     ASSERT_EQ(removed.status, 0) << removed.err;
-    EXPECT_TRUE(contains(removed.out, site)) << removed.out;
+    EXPECT_TRUE(contains(removed.out, "Left, since somebody has changed it: '" + site.string()))
+        << removed.out;
+    EXPECT_FALSE(contains(removed.out, "Removed: '" + (modules() / "mod_hello.so").string()))
+        << removed.out;
+    EXPECT_TRUE(contains(removed.out, "Removed: '" + (etc() / "hello/tls.conf").string()))
+        << removed.out;
     EXPECT_EQ(read_file(site), mine);
-    EXPECT_EQ(differences(before, state()), Strings{"sites-available/hello.conf"});
+    EXPECT_EQ(differences(before, state()),
+              (Strings{"modules/mod_hello.so", "sites-available/hello.conf"}));
+    fs::remove(modules() / "mod_hello.so");
 
     // What stayed is the person's from now on.
     const auto left = state();
