@@ -482,6 +482,37 @@ TEST_F(InstallOnDebian, PutsEverythingBackWhenTheSiteDoesNotAnswer)
     EXPECT_TRUE(eventually([this] { return !serves(); })) << "it was not running before";
 }
 
+/// A site that sorts after hello.conf answers for the names that no site has, and goes on so.
+TEST_F(InstallOnDebian, TakesNoSitesPlaceAsTheFirstOne)
+{
+    tool({"a2dissite", "-q", "000-default"});
+    const std::string host = "<VirtualHost *:" + std::to_string(ports_[0]) + ">\nDocumentRoot " +
+                             (root() / "www").string() + "\n</VirtualHost>\n";
+    const Path site = etc() / "sites-enabled/www.conf";
+    write_file(site, host);
+    start();
+    const auto before = state();
+    const pid_t pid = server();
+    const Finished finished = install();
+    EXPECT_EQ(finished.status, 1);
+    EXPECT_TRUE(contains(finished.err, site)) << finished.err;
+    EXPECT_TRUE(contains(finished.err, "port " + std::to_string(ports_[0]))) << finished.err;
+    EXPECT_TRUE(contains(finished.err, "000-www.conf")) << finished.err;
+    EXPECT_TRUE(contains(finished.err, "--no-site")) << finished.err;
+    EXPECT_EQ(differences(before, state()), Strings{});
+    EXPECT_EQ(server(), pid);
+
+    fs::rename(site, etc() / "sites-enabled/000-www.conf");
+    const Finished first = install();
+    ASSERT_EQ(first.status, 0) << first.err;
+    EXPECT_EQ(fetch({.url = url("http"), .headers = {"Host: other"}}).body, "a page");
+
+    // It has been so before.
+    fs::rename(etc() / "sites-enabled/000-www.conf", site);
+    const Finished again = install();
+    EXPECT_EQ(again.status, 0) << again.err;
+}
+
 TEST_F(InstallOnDebian, LeavesWhatAPersonHasChanged)
 {
     const auto before = state();
