@@ -448,18 +448,52 @@ TEST_F(InstallOnDebian, PutsEverythingBackWhenConfigtestFails)
     EXPECT_FALSE(contains(read_file(root() / "log/error.log"), "graceful"));
 }
 
-/// A port that is taken passes configtest, and httpd ends when it restarts.
+/// A socket that has a port of this machine.
+int bound_socket(int port)
+{
+    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(static_cast<std::uint16_t>(port));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    EXPECT_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
+    return socket;
+}
+
+TEST_F(InstallOnDebian, LeavesAServerAloneThatWouldEndSinceAnotherHasThePort)
+{
+    start();
+    const pid_t pid = server();
+    const int socket = bound_socket(ports_[1]);
+    ASSERT_EQ(::listen(socket, 8), 0);
+    const auto before = state();
+    const Finished finished = install();
+    // What Debian's ports.conf adds with ssl counts too.
+    edit("ports.conf", "Listen 127.0.0.1:" + std::to_string(ports_[1]),
+         "Listen " + std::to_string(ports_[1]));
+    const auto edited = state();
+    const Finished elsewhere =
+        run(command("install", {"--https-port", std::to_string(free_ports(1)[0])}));
+    ::close(socket);
+    for (const Finished& refused : {finished, elsewhere}) {
+        EXPECT_EQ(refused.status, 1);
+        EXPECT_TRUE(contains(refused.err, "port " + std::to_string(ports_[1]))) << refused.err;
+        EXPECT_TRUE(contains(refused.err, "nothing was changed")) << refused.err;
+        EXPECT_TRUE(contains(refused.err, "--https-port")) << refused.err;
+    }
+    EXPECT_EQ(differences(before, edited), Strings{"ports.conf"});
+    EXPECT_EQ(differences(edited, state()), Strings{});
+    EXPECT_EQ(server(), pid);
+    EXPECT_FALSE(contains(read_file(root() / "log/error.log"), "graceful"));
+}
+
+/// A port that is taken passes configtest, and httpd ends when it restarts. Nobody sees it
+/// beforehand where nothing listens on it yet.
 TEST_F(InstallOnDebian, PutsTheServerBackThatEndsAtTheRestart)
 {
     expected_ = "AH00019|AH00098|no listening sockets";
     start();
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(ports_[1]));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSERT_EQ(::bind(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    ASSERT_EQ(::listen(socket, 8), 0);
+    const int socket = bound_socket(ports_[1]);
     const auto before = state();
     const Finished finished = install();
     ::close(socket);
