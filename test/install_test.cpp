@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstring>
 #include <map>
 #include <regex>
 #include <sstream>
@@ -752,6 +753,28 @@ TEST_F(InstallOnDebian, LeavesNothingHalfDoneWhenItIsStopped)
         EXPECT_EQ(differences(before, state()), Strings{}) << milliseconds;
         EXPECT_TRUE(serves()) << milliseconds;
     }
+}
+
+/// A run that is killed outright puts nothing back: uninstall does, by what was written down.
+TEST_F(InstallOnDebian, UninstallKnowsWhatAKilledRunHasMade)
+{
+    const Path note = root() / "state/module/disabled_by_admin/ssl";
+    write_file(note, "");
+    const auto before = state();
+    write_program(root() / "killing/apachectl",
+                  "[ \"$1\" != configtest ] || kill -KILL \"$PPID\"\nexec '" +
+                      (source_dir() / "build/debian/usr/sbin/apachectl").string() + "' \"$@\"\n");
+    Command killed = command("install", with_ports({}));
+    killed.environment.front().insert(std::strlen("PATH="), (root() / "killing").string() + ":");
+    ASSERT_EQ(run(killed).status, 128 + SIGKILL);
+    EXPECT_FALSE(fs::exists(note));
+    EXPECT_TRUE(fs::is_symlink(etc() / "mods-enabled/ssl.conf"));
+    EXPECT_TRUE(fs::is_symlink(etc() / "sites-enabled/hello.conf"));
+    const Finished removed = uninstall();
+    EXPECT_EQ(removed.status, 0) << removed.err;
+    // a2enmod had removed the note, and this is another one.
+    EXPECT_TRUE(fs::exists(note));
+    EXPECT_EQ(differences(before, state()), Strings{"state/module/disabled_by_admin/ssl"});
 }
 
 // ---------------------------------------------------------------------------
