@@ -767,6 +767,8 @@ TEST_F(InstallOnDebian, UninstallKnowsWhatAKilledRunHasMade)
                       (source_dir() / "build/debian/usr/sbin/apachectl").string() + "' \"$@\"\n");
     Command killed = command("install", with_ports({}));
     killed.environment.front().insert(std::strlen("PATH="), (root() / "killing").string() + ":");
+    // It leaves its temporary folder too, with a key in it.
+    killed.environment.push_back("TMPDIR=" + root().string());
     ASSERT_EQ(run(killed).status, 128 + SIGKILL);
     EXPECT_FALSE(fs::exists(note));
     EXPECT_TRUE(fs::is_symlink(etc() / "mods-enabled/ssl.conf"));
