@@ -1000,8 +1000,13 @@ int drop_stream_body(request_rec* r)
 /// Returns OK, or the status to answer with.
 int drop_body(request_rec* r)
 {
-    const bool is_stream = r->main == nullptr && r->connection->master != nullptr;
-    return is_stream ? drop_stream_body(r) : ap_discard_request_body(r);
+    if (r->main == nullptr && r->connection->master != nullptr) {
+        return drop_stream_body(r);
+    }
+    // Without either there is none (RFC 9112, section 6.3), and most requests have neither.
+    const bool has_body = apr_table_get(r->headers_in, "Content-Length") != nullptr ||
+                          apr_table_get(r->headers_in, "Transfer-Encoding") != nullptr;
+    return has_body ? ap_discard_request_body(r) : OK;
 }
 
 /// Sends a body, or none where it is null, the way of default_handler in httpd's
