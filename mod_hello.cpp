@@ -1003,7 +1003,8 @@ int drop_body(request_rec* r)
     if (r->main == nullptr && r->connection->master != nullptr) {
         return drop_stream_body(r);
     }
-    // Without either there is none (RFC 9112, section 6.3), and most requests have neither.
+    // Without these there is none (RFC 9112, section 6.3), and to find that out by reading
+    // costs every request.
     const bool has_body = apr_table_get(r->headers_in, "Content-Length") != nullptr ||
                           apr_table_get(r->headers_in, "Transfer-Encoding") != nullptr;
     return has_body ? ap_discard_request_body(r) : OK;
