@@ -113,7 +113,7 @@ clean_up() {
 begin() {
     exit_on_signals
     trap clean_up EXIT
-    work=$(mktemp -d) || fail "cannot make a temporary folder in $(quote "${TMPDIR:-/tmp}")" 'set TMPDIR to a folder that you may write to'
+    temporary_folder work
     log=$work/log
     if command -v flock >/dev/null; then
         exec 9<"$conf_dir"

@@ -149,6 +149,17 @@ ask() {
         --connect-to "::$(in_url "$2"):$5" "$3://$(in_url "$4"):$5/" 2>&1
 }
 
+# temporary_folder VARIABLE [FOLDER]: makes a folder for this user alone, in FOLDER or where TMPDIR says.
+# VARIABLE has its name before it is there: at whatever moment a signal comes, the exit trap knows
+# what to remove, while "mktemp -d" may have made it and end before it says so.
+temporary_folder() {
+    local variable=$1 folder=${2:-${TMPDIR:-/tmp}} name next='mend what is said above, and run this again'
+    [[ -n ${2-} ]] || next='set TMPDIR to a folder that you may write to'
+    name=$(cd -- "$folder" && mktemp -u -- "$(pwd -P)/${2:+.}mod_hello.XXXXXX") || fail "cannot use the folder $(quote "$folder")" "$next"
+    printf -v "$variable" '%s' "$name"
+    mkdir -m 700 -- "$name" || fail "cannot make a temporary folder in $(quote "$folder")" "$next"
+}
+
 exit_on_signals() {
     trap 'exit 129' HUP
     trap 'exit 130' INT
@@ -307,7 +318,7 @@ ask_pass_phrase() {
 
 # make_work: the folders work/new and work/old, beside where the files will lie.
 make_work() {
-    work=$(mktemp -d -- "$dir/.$me.XXXXXX") || fail "cannot make a temporary folder in $(quote "$dir")" 'see the message above'
+    temporary_folder work "$dir"
     mkdir -- "$work/new" "$work/old"
 }
 

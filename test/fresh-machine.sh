@@ -80,7 +80,7 @@ clean_up() {
 }
 exit_on_signals
 trap clean_up EXIT
-work=$(mktemp -d) || fail "cannot make a temporary folder in $(quote "${TMPDIR:-/tmp}")" 'set TMPDIR to a folder that you may write to'
+temporary_folder work
 chmod 755 -- "$work"
 tree=$work/tree
 

@@ -95,7 +95,7 @@ if [[ -n $reports ]]; then
     mkdir -p -- "$reports" || fail "cannot make the folder $(quote "$reports")" 'choose --reports DIR that you may write to'
     [[ -w $reports ]] || fail "cannot write to the folder $(quote "$reports")" 'choose --reports DIR that you may write to'
 fi
-work=$(mktemp -d) || fail "cannot make a temporary folder in $(quote "${TMPDIR:-/tmp}")" 'set TMPDIR to a folder that you may write to'
+temporary_folder work
 chmod 711 -- "$work"
 
 progress() { printf '%s: %s\n' "$me" "$*" >&2; }

@@ -122,6 +122,42 @@ TEST(Scripts, EachNamesWhatItMayNotUse)
     fs::permissions(root / "closed", fs::perms(0755));
 }
 
+// A terminal's Ctrl-C reaches the tool too, which may have made a folder and not yet said so.
+TEST(Scripts, EachRemovesATemporaryFolderWhoseMakerWasStopped)
+{
+    const TemporaryFolder folder;
+    const Path& root = folder.path();
+    make_cert(root / "tls");
+    fs::create_directories(root / "temporary");
+    fs::create_directories(root / "made");
+    const std::vector<int> ports = free_ports(2);
+    const Strings scripts[] = {
+        {script("make-cert"), "--dir", root / "made"},
+        {script("make-client-cert"), "--dir", root / "made", "--name", "Ada", "--no-passphrase"},
+        {script("run"), "--cert-dir", root / "tls", "--http-port", std::to_string(ports[0]),
+         "--https-port", std::to_string(ports[1])},
+        {script("trust-cert"), "--store", "nss", root / "tls/server.crt"},
+    };
+    for (const std::string tool : {"mktemp", "mkdir"}) {
+        const Path stopped = root / tool / tool;
+        write_file(stopped, "#!/bin/sh\nPATH=${PATH#*:} " + tool +
+                                " \"$@\" >/dev/null\ncase $0$* in *mktemp*|*mod_hello.*) "
+                                "kill -TERM 0 ;; esac\n");
+        fs::permissions(stopped, fs::perms(0755));
+        for (const Strings& argv : scripts) {
+            SCOPED_TRACE(tool + " of " + argv.front());
+            const Finished finished =
+                run({.argv = argv,
+                     .environment = {
+                         "TMPDIR=" + (root / "temporary").string(), "HOME=" + root.string(),
+                         "PATH=" + stopped.parent_path().string() + ":" + std::getenv("PATH")}});
+            EXPECT_EQ(finished.status, 128 + SIGTERM) << finished.out << finished.err;
+            EXPECT_TRUE(fs::is_empty(root / "temporary"));
+            EXPECT_TRUE(fs::is_empty(root / "made"));
+        }
+    }
+}
+
 TEST(Scripts, SetupIsSilentWhenAllIsThere)
 {
     const Finished finished = run({.argv = {script("setup")}});
