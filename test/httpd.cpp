@@ -84,6 +84,21 @@ std::vector<std::string> lines_of(const std::string& text)
     return lines;
 }
 
+/// Whether the server on a port has closed every connection. /proc/net/tcp has a line for
+/// each socket: a number, the local address and port, the remote one, and the state.
+bool is_idle(int port)
+{
+    std::ostringstream local;
+    local << std::uppercase << std::hex << std::setfill('0') << ':' << std::setw(4) << port << ' ';
+    const std::vector<std::string> sockets = lines_of(read_file("/proc/net/tcp"));
+    return std::none_of(sockets.begin(), sockets.end(), [&](const std::string& line) {
+        constexpr std::size_t end_of_local = 20;
+        constexpr std::size_t state = 34;
+        return line.substr(0, end_of_local).ends_with(local.str()) &&
+               line.substr(state, 2) != "0A" && line.substr(state, 2) != "06";
+    });  // other than LISTEN and TIME_WAIT
+}
+
 std::string numbered(const std::string& text)
 {
     std::ostringstream out;
@@ -130,6 +145,11 @@ bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds de
         std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
     return true;
+}
+
+void await_idleness(const std::vector<int>& ports)
+{
+    EXPECT_TRUE(eventually([&] { return std::all_of(ports.begin(), ports.end(), is_idle); }));
 }
 
 std::string read_file(const Path& path)
@@ -617,21 +637,6 @@ constexpr const char* const modules[] = {
     "substitute",
 };
 
-/// Whether the server on a port has closed every connection. /proc/net/tcp has a line for
-/// each socket: a number, the local address and port, the remote one, and the state.
-bool is_idle(int port)
-{
-    std::ostringstream local;
-    local << std::uppercase << std::hex << std::setfill('0') << ':' << std::setw(4) << port << ' ';
-    const std::vector<std::string> sockets = lines_of(read_file("/proc/net/tcp"));
-    return std::none_of(sockets.begin(), sockets.end(), [&](const std::string& line) {
-        constexpr std::size_t end_of_local = 20;
-        constexpr std::size_t state = 34;
-        return line.substr(0, end_of_local).ends_with(local.str()) &&
-               line.substr(state, 2) != "0A" && line.substr(state, 2) != "06";
-    });  // other than LISTEN and TIME_WAIT
-}
-
 /// How often httpd has said that it serves. Before that it has no signal handlers yet.
 std::size_t generations(std::string_view log)
 {
@@ -763,13 +768,6 @@ void HttpdTest::reload(const std::string& configuration)
         throw std::runtime_error("httpd does not restart:\n" + error_log() + '\n' +
                                  numbered(configuration_));
     }
-}
-
-/// A child of the event MPM that is told to end while it closes a connection can crash,
-/// with and without mod_hello (2 and 3 times in 300 restarts).
-void HttpdTest::await_idleness()
-{
-    EXPECT_TRUE(eventually([this] { return is_idle(http_port_) && is_idle(https_port_); }));
 }
 
 void HttpdTest::stop()

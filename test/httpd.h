@@ -36,6 +36,11 @@ constexpr std::chrono::seconds patience{30};
 /// Returns whether it did within the deadline.
 bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds deadline = patience);
 
+/// Waits until what serves these ports has closed every connection, before it is told to
+/// end or to restart: a child of the event MPM that is told so while it closes one can
+/// crash, with and without mod_hello. The test fails where the deadline passes.
+void await_idleness(const std::vector<int>& ports);
+
 std::string read_file(const Path& path);
 
 /// Writes a file that everybody may read, through a temporary name and a rename; makes
@@ -191,8 +196,8 @@ class HttpdTest : public testing::Test {
     /// Says that the error log may hold such a line, or not.
     void tolerate_log(const std::string& pattern) { tolerated_.push_back(pattern); }
 
-    /// Waits until httpd has closed every connection: what a restart is safe after.
-    void await_idleness();
+    /// The same for this httpd. reload and stop do it by themselves.
+    void await_idleness() const { hello::await_idleness({http_port_, https_port_}); }
 
     /// Stops httpd and waits until nothing of it is left. TearDown does this too.
     void stop();

@@ -103,10 +103,12 @@ class Install : public testing::Test {
     }
     Finished install(const Strings& options = {}) const
     {
+        await_idleness(ports_);
         return run(command("install", with_ports(options)));
     }
     Finished uninstall(const Strings& options = {}) const
     {
+        await_idleness(ports_);
         return run(command("uninstall", options));
     }
 
@@ -284,6 +286,7 @@ class InstallOnDebian : public Install {
 
     void stop() const
     {
+        await_idleness(ports_);
         if (const pid_t pid = server(); pid != 0 && ::kill(pid, SIGTERM) == 0) {
             EXPECT_TRUE(eventually([&] { return ::kill(pid, 0) != 0; }));
         }
@@ -869,6 +872,7 @@ TEST_F(InstallElsewhere, PrintsTheLinesThatServe)
         EXPECT_EQ(refused.status, 1);
         EXPECT_TRUE(contains(refused.err, "httpd.conf")) << refused.err;
         EXPECT_TRUE(fs::exists(modules() / "mod_hello.so"));
+        await_idleness(ports_);
         server.signal(SIGTERM);
         EXPECT_EQ(server.wait(), 0);
     }
