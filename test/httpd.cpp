@@ -149,7 +149,9 @@ bool eventually(const std::function<bool()>& holds, std::chrono::milliseconds de
 
 void await_idleness(const std::vector<int>& ports)
 {
-    EXPECT_TRUE(eventually([&] { return std::all_of(ports.begin(), ports.end(), is_idle); }));
+    EXPECT_TRUE(eventually([&] { return std::all_of(ports.begin(), ports.end(), is_idle); }))
+        << "after " << patience.count()
+        << " s a connection to one of these ports is open still: " << testing::PrintToString(ports);
 }
 
 std::string read_file(const Path& path)
