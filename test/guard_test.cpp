@@ -1,5 +1,8 @@
-// No exception crosses into C: a module made for this test throws in every hook that
-// the guard stands before.
+// What must not get out of the module. No exception crosses into C: a module made for this
+// test throws in every hook that the guard stands before. No symbol but the record's is
+// there for another library to bind to.
+
+#include <algorithm>
 
 #include "httpd.h"
 
@@ -22,6 +25,14 @@ TEST_F(HttpdTest, AnExceptionEndsOneRequestAndNothingElse)
         EXPECT_EQ(response.body.find("threw"), std::string::npos) << response;
         EXPECT_EQ(get("/").body, "Hello World!");
     }
+}
+
+TEST(Module, ExportsItsRecordAlone)
+{
+    const Finished listed = run({.argv = {"nm", "-D", "--defined-only", module_path()}});
+    ASSERT_EQ(listed.status, 0) << listed.err;
+    EXPECT_EQ(std::count(listed.out.begin(), listed.out.end(), '\n'), 1) << listed.out;
+    EXPECT_TRUE(listed.out.ends_with(" D hello_module\n")) << listed.out;
 }
 
 }  // namespace
