@@ -14,9 +14,9 @@
 // behind it.
 //
 // The parts, in the order of this file: the configuration, the message and its
-// expressions, the values in the answer, the file that holds a message, the directives,
-// the claim of a location, the handler, the guard between C++ and C, and the registration
-// with httpd.
+// expressions, the values in the answer, the file that holds a message and what children
+// share of it, the directives, the claim of a location, the handler, the start, the guard
+// between C++ and C, and the registration with httpd.
 
 // httpd declares directive setters with their signatures only where designated
 // initializers exist. ap_config.h grants them to C alone, and C++20 has them too.
@@ -25,35 +25,40 @@
 #include <httpd.h>
 
 #include <ap_expr.h>
+#include <ap_mpm.h>
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
 #include <http_request.h>
+#include <mod_core.h>
 #include <util_filter.h>
 #include <util_md5.h>
 
 #include <apr_buckets.h>
 #include <apr_cstr.h>
+#include <apr_file_info.h>
+#include <apr_file_io.h>
+#include <apr_md5.h>
+#include <apr_optional.h>
 #include <apr_pools.h>
+#include <apr_shm.h>
 #include <apr_strings.h>
 #include <apr_tables.h>
+#include <apr_thread_proc.h>
 #include <apr_time.h>
-
-#include <fcntl.h>
-#include <pthread.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
+#include <apr_user.h>
+#if APR_HAVE_UNISTD_H
+#include <unistd.h>  // getpid, geteuid
+#endif
 
 #include <algorithm>
 #include <atomic>
-#include <cerrno>
 #include <charconv>
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
-#include <ctime>
 #include <exception>
 #include <memory>
 #include <mutex>
@@ -64,7 +69,6 @@
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <thread>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -75,10 +79,10 @@ extern "C" {
 [[gnu::visibility("default")]] extern module hello_module;
 }
 APLOG_USE_MODULE(hello);
+APR_DECLARE_OPTIONAL_FN(void, http2_get_num_workers, (server_rec*, int*, int*));
 
 namespace {
 
-using namespace std::chrono_literals;
 using namespace std::string_view_literals;
 
 constexpr auto handler_name = "hello";
@@ -105,17 +109,27 @@ const char* copy_in(apr_pool_t* pool, std::string_view text)
     return apr_pstrmemdup(pool, text.data(), text.size());
 }
 
+/// By a clock that is the same in all processes and never goes back. What counts is the
+/// difference of two, which is right for 49 days.
+std::uint32_t milliseconds_now()
+{
+    using std::chrono::milliseconds;
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint32_t>(std::chrono::duration_cast<milliseconds>(now).count());
+}
+
 // ---------------------------------------------------------------------------
 // The configuration
 //
 // What the directives of one section have set. A field that is null was not set there.
 
 /// How a value becomes part of an answer.
-enum class Escape { html, json, none };
+enum class Escape { html, script, csv, line, none };
 
 struct Type {
     const char* value;  // Content-Type
     Escape escape;
+    std::string_view tag;  // its part in the ETag
 };
 
 struct Status {
@@ -124,16 +138,11 @@ struct Status {
 };
 
 struct Message;
-class File;
-
-/// Where the body comes from: one of the two is there.
-struct Body {
-    const Message* message;
-    File* file;
-};
+struct File;
 
 struct Config {
-    const Body* body = nullptr;
+    const Message* message = nullptr;  // of this and file, one at most is there
+    File* file = nullptr;
     const Type* type = nullptr;
     const Status* status = nullptr;
 };
@@ -142,19 +151,21 @@ struct Config {
 Config merge(const Config& outer, const Config& inner)
 {
     // Every field is named here, so that one more does not compile until it is merged.
-    const auto& [body, type, status] = inner;
+    const auto& [message, file, type, status] = inner;
+    const bool has_body = message != nullptr || file != nullptr;
     return {
-        .body = body != nullptr ? body : outer.body,
+        .message = has_body ? message : outer.message,
+        .file = has_body ? file : outer.file,
         .type = type != nullptr ? type : outer.type,
         .status = status != nullptr ? status : outer.status,
     };
 }
 
-constexpr Type default_type{.value = "text/html; charset=utf-8", .escape = Escape::html};
+constexpr Type default_type{.value = "text/html; charset=utf-8", .escape = Escape::html, .tag = ""};
 
 // The body where no directive sets one. Written by the hook post_config, before there is
 // a second thread.
-const Body* greeting = nullptr;
+const Message* greeting = nullptr;
 
 // ---------------------------------------------------------------------------
 // The message
@@ -172,13 +183,15 @@ struct Piece {
 /// Lives in a pool, with everything that it points to.
 struct Message {
     std::span<const Piece> pieces{};
-    std::size_t text_size = 0;            // of all literal text
-    std::string_view bytes{};             // the body, where there is no expression
-    const char* etag = nullptr;           // strong: RFC 9110, section 8.8.1
-    const char* last_modified = nullptr;  // of a file
-    apr_time_t mtime = 0;                 // the same for httpd
+    std::size_t text_size = 0;   // of all literal text
+    std::string_view bytes{};    // the body, where there is no expression
+    const char* etag = nullptr;  // strong: RFC 9110, section 8.8.1
+    apr_time_t mtime = 0;        // of a file
+    std::uint64_t mark = 0;      // of a file's version
     bool is_constant() const { return etag != nullptr; }
 };
+
+constexpr std::size_t etag_size = std::size_t{2} * APR_MD5_DIGESTSIZE + sizeof R"("")";
 
 /// A message without an expression. The bytes are not copied.
 Message constant(apr_pool_t* pool, std::string_view bytes) noexcept
@@ -196,17 +209,19 @@ struct Origin {
     const char* file = nullptr;
 };
 
-/// The length of the expression that text starts with, from "%{" to its "}". A
-/// backslash takes the next character with it: server/util_expr_scan.l of httpd.
-/// Returns 0 where there is no end.
+/// The length of the expression that text starts with, from "%{" to its "}", with those
+/// within it. A backslash takes the next character with it: server/util_expr_scan.l of
+/// httpd. Returns 0 where there is no end.
 std::size_t expression_length(std::string_view text)
 {
-    for (std::size_t at = 2; at < text.size(); ++at) {
-        if (text[at] == '}') {
-            return at + 1;
-        }
+    int depth = 0;
+    for (std::size_t at = 0; at < text.size(); ++at) {
         if (text[at] == '\\') {
             ++at;
+        } else if (text.substr(at, 2) == "%{") {
+            ++depth;
+        } else if (text[at] == '}' && --depth == 0) {
+            return at + 1;
         }
     }
     return 0;
@@ -240,6 +255,10 @@ Piece parse_expression(apr_pool_t* pool, std::string_view text, const Origin& or
     expression->filename = origin.file == nullptr ? origin.config : origin.file;
     expression->line_number = static_cast<unsigned>(line);
     expression->flags = AP_EXPR_FLAG_STRING_RESULT;
+    if (origin.file != nullptr) {
+        // Whoever may write the file need not be whoever may read all that httpd can.
+        expression->flags |= AP_EXPR_FLAG_RESTRICTED;
+    }
     expression->module_index = APLOG_MODULE_INDEX;
     const char* error = unscannable(text);
     if (error == nullptr) {
@@ -249,7 +268,10 @@ Piece parse_expression(apr_pool_t* pool, std::string_view text, const Origin& or
         throw std::runtime_error(
             std::string(place) + "bad expression \"" + source + "\": " + error +
             "; expected a variable or a function of httpd's expressions whose "
-            "module is loaded, such as %{REMOTE_ADDR}; \\%{ stands for a literal %{");
+            "module is loaded, such as %{REMOTE_ADDR}" +
+            (origin.file == nullptr ? ""
+                                    : ", but none that reads a file, as file and filesize do") +
+            "; \\%{ stands for a literal %{");
     }
     return {.text = {},
             .expression = expression,
@@ -304,14 +326,10 @@ Message parse(apr_pool_t* pool, std::string_view text, const Origin& origin)
         end_piece(parse_expression(pool, text.substr(0, length), origin, line));
         text.remove_prefix(length);
     }
-    const bool is_constant = pieces.empty();
-    if (!literal.empty() || is_constant) {
-        end_piece({});
+    if (pieces.empty()) {
+        return constant(pool, {copy_in(pool, literal), literal.size()});
     }
-
-    if (is_constant) {
-        return constant(pool, pieces.front().text);
-    }
+    end_piece({});
     auto* const copies = static_cast<Piece*>(apr_palloc(pool, pieces.size() * sizeof(Piece)));
     std::uninitialized_copy(pieces.begin(), pieces.end(), copies);
     return {.pieces = {copies, pieces.size()}, .text_size = text_size};
@@ -337,33 +355,19 @@ char* put(char* out, std::string_view text)
 char* put_html(char* out, std::string_view value)
 {
     for (const char c : value) {
-        switch (c) {
-            case '&':
-                out = put(out, "&amp;");
-                break;
-            case '<':
-                out = put(out, "&lt;");
-                break;
-            case '>':
-                out = put(out, "&gt;");
-                break;
-            case '"':
-                out = put(out, "&quot;");
-                break;
-            case '\'':
-                out = put(out, "&#39;");
-                break;
-            case '\t':
-            case '\n':
-            case '\r':
-                *out++ = c;
-                break;
-            default:
-                if (static_cast<unsigned char>(c) < 0x20) {
-                    out = put(out, "&#xFFFD;");
-                } else {
-                    *out++ = c;
-                }
+        const bool is_control =
+            static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
+        const auto escaped = c == '&'     ? "&amp;"sv
+                             : c == '<'   ? "&lt;"sv
+                             : c == '>'   ? "&gt;"sv
+                             : c == '"'   ? "&quot;"sv
+                             : c == '\''  ? "&#39;"sv
+                             : is_control ? "&#xFFFD;"sv
+                                          : ""sv;
+        if (escaped.empty()) {
+            *out++ = c;
+        } else {
+            out = put(out, escaped);
         }
     }
     return out;
@@ -371,74 +375,86 @@ char* put_html(char* out, std::string_view value)
 
 struct Sequence {
     std::size_t length;
-    bool is_valid;
+    char32_t code;
 };
 
 /// The UTF-8 sequence that text starts with, or the part of one that a single U+FFFD
 /// replaces: The Unicode Standard, table 3-7 and "Substitution of Maximal Subparts".
 Sequence utf8_sequence(std::string_view text)
 {
+    constexpr char32_t replacement = 0xFFFD;
     const auto byte = [text](std::size_t at) {
         return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
     };
     const unsigned lead = byte(0);
     if (lead < 0x80) {
-        return {.length = 1, .is_valid = true};
+        return {.length = 1, .code = lead};
     }
     if (lead < 0xC2 || lead > 0xF4) {
-        return {.length = 1, .is_valid = false};
+        return {.length = 1, .code = replacement};
     }
     const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
     // The second byte rules out over-long forms, surrogates, and what lies past U+10FFFF.
     unsigned lowest = lead == 0xE0 ? 0xA0 : lead == 0xF0 ? 0x90 : 0x80;
     unsigned highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
+    char32_t code = lead & (0x7FU >> length);
     for (std::size_t at = 1; at < length; ++at) {
         if (byte(at) < lowest || byte(at) > highest) {
-            return {.length = at, .is_valid = false};
+            return {.length = at, .code = replacement};
         }
+        code = code << 6U | (byte(at) & 0x3FU);
         lowest = 0x80;
         highest = 0xBF;
     }
-    return {.length = length, .is_valid = true};
+    return {.length = length, .code = code};
 }
 
-/// The content of a JSON string: RFC 8259, section 7, in UTF-8 whatever comes in. The
-/// same is the content of a JavaScript string between double quotes.
-char* put_json(char* out, std::string_view value)
+/// The content of a string of JSON (RFC 8259, section 7) or JavaScript, in ASCII whatever
+/// comes in: safe between quotes of any kind, and inside of <script>.
+char* put_script(char* out, std::string_view value)
 {
+    const auto put_unit = [&out](char32_t unit) {
+        constexpr auto digits = "0123456789abcdef"sv;
+        out = put(out, "\\u");
+        for (const unsigned shift : {12U, 8U, 4U, 0U}) {
+            *out++ = digits[unit >> shift & 0xFU];
+        }
+    };
     while (!value.empty()) {
-        const auto [length, is_valid] = utf8_sequence(value);
-        const char c = value.front();
-        if (!is_valid) {
-            out = put(out, "\xEF\xBF\xBD");  // U+FFFD
-        } else if (c == '"' || c == '\\') {
-            *out++ = '\\';
-            *out++ = c;
-        } else if (static_cast<unsigned char>(c) < 0x20) {
-            constexpr auto digits = "0123456789abcdef"sv;
-            out = put(out, "\\u00");
-            *out++ = digits[static_cast<unsigned char>(c) >> 4U];
-            *out++ = digits[static_cast<unsigned char>(c) & 0xFU];
+        const auto [length, code] = utf8_sequence(value);
+        if (code > 0xFFFF) {
+            put_unit(0xD7C0 + (code >> 10U));  // the surrogates
+            put_unit(0xDC00 + (code & 0x3FFU));
+        } else if (code < 0x20 || code > 0x7E ||
+                   R"("\'`$<>&)"sv.find(value.front()) != std::string_view::npos) {
+            put_unit(code);
         } else {
-            out = put(out, value.substr(0, length));
+            *out++ = value.front();
         }
         value.remove_prefix(length);
     }
     return out;
 }
 
-/// As the escaping says.
-char* put_value(char* out, std::string_view value, Escape escape)
+/// A part of one line: control characters, and so line ends, become spaces. In a field of
+/// CSV a quote is doubled: RFC 4180, section 2.
+char* put_line(char* out, std::string_view value, bool is_csv)
 {
-    switch (escape) {
-        case Escape::html:
-            return put_html(out, value);
-        case Escape::json:
-            return put_json(out, value);
-        case Escape::none:
-            return put(out, value);
+    for (const char c : value) {
+        *out++ = static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
+        if (is_csv && c == '"') {
+            *out++ = c;
+        }
     }
     return out;
+}
+
+char* put_value(char* out, std::string_view value, Escape escape)
+{
+    return escape == Escape::html     ? put_html(out, value)
+           : escape == Escape::script ? put_script(out, value)
+           : escape == Escape::none   ? put(out, value)
+                                      : put_line(out, value, escape == Escape::csv);
 }
 
 /// Evaluates a body for a request. The result lives as long as the request.
@@ -472,332 +488,289 @@ std::string_view render(request_rec* r, const Message& message, Escape escape)
 }
 
 // ---------------------------------------------------------------------------
-// The file
+// What children share
 //
-// A body in a file is read when the configuration is read, and again by the first
-// request after it has changed. Requests that are under way keep the version they have.
+// The newest good version of a file, in memory that outlives restarts. Nobody waits here,
+// and whoever is stopped or killed leaves the newest version whole: only who has claimed a
+// slot writes there. What is shared holds no pointer, since the parent, which is root, would
+// follow what any child can write.
 
 constexpr std::size_t largest_file = 1'048'576;  // bytes: 1 MiB
 
-/// What tells one version of a file from another.
-struct Identity {
-    dev_t device;
-    ino_t inode;
-    off_t size;
-    std::int64_t mtime;  // nanoseconds since 1970
-
-    bool operator==(const Identity&) const = default;
-};
-
-Identity identity_of(const struct stat& status)
-{
-    constexpr std::int64_t second = 1'000'000'000;
-    constexpr std::int64_t longest = 9'000'000'000;  // seconds: what fits in nanoseconds
-    const std::int64_t seconds = std::clamp<std::int64_t>(status.st_mtim.tv_sec, -longest, longest);
-    return {.device = status.st_dev,
-            .inode = status.st_ino,
-            .size = status.st_size,
-            .mtime = seconds * second + status.st_mtim.tv_nsec};
-}
-
-/// Which version lies at a path, if any.
-std::optional<Identity> look(const char* path)
-{
-    struct stat status {};
-    if (::stat(path, &status) != 0) {
-        return std::nullopt;
-    }
-    return identity_of(status);
-}
-
-std::string unreadable(const char* path)
-{
-    return shown(path) + " cannot be read, expected a file that holds the body";
-}
-
-/// Reads the version of a file that was found there, or nothing where it is another one
-/// by now. Throws why it cannot be a body.
-std::optional<std::string> read(const char* path, const std::optional<Identity>& found)
-{
-    struct Descriptor {
-        int number;
-        ~Descriptor() { ::close(number); }
-    };
-    // Where somebody has put a pipe, opening must not wait for a writer.
-    const Descriptor file{::open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)};
-    struct stat status {};
-    if (file.number < 0 || ::fstat(file.number, &status) != 0) {
-        throw std::system_error(errno, std::generic_category(), unreadable(path));
-    }
-    if (identity_of(status) != found) {
-        return std::nullopt;
-    }
-    const auto size = static_cast<std::size_t>(status.st_size);
-    if (!S_ISREG(status.st_mode)) {
-        throw std::runtime_error(shown(path) +
-                                 " is not a regular file; expected one that holds the body");
-    }
-    if (size == 0) {
-        throw std::runtime_error(shown(path) + " is empty; expected the body");
-    }
-    if (size > largest_file) {
-        throw std::runtime_error(shown(path) + " has " + std::to_string(size) +
-                                 " bytes; expected 1 MiB (1048576 bytes) at most");
-    }
-    std::string text(size, '\0');
-    std::size_t done = 0;
-    ssize_t count = 0;
-    while (done < size && (count = ::read(file.number, &text[done], size - done)) > 0) {
-        done += static_cast<std::size_t>(count);
-    }
-    if (count < 0 || ::fstat(file.number, &status) != 0) {
-        throw std::system_error(errno, std::generic_category(), unreadable(path));
-    }
-    if (identity_of(status) != found) {
-        return std::nullopt;
-    }
-    if (done != size) {
-        throw std::runtime_error(shown(path) + " ends before its size; expected a plain file");
-    }
-    return text;
-}
-
-/// A version of a file: its message, in a pool of its own. It is not a child of another
-/// pool, because versions come and go in any thread.
-struct Version {
-    Version(std::string_view text, const Identity& id, const Origin& origin);
-    ~Version() { apr_pool_destroy(pool); }
-    Version(const Version&) = delete;
-    Version& operator=(const Version&) = delete;
-
-    apr_pool_t* pool = nullptr;
-    Identity identity;
-    Message message{};
-};
-
-Version::Version(std::string_view text, const Identity& id, const Origin& origin) : identity(id)
-{
-    apr_pool_create_unmanaged_ex(&pool, nullptr, nullptr);
-    try {
-        message = parse(pool, text, origin);
-    } catch (...) {
-        apr_pool_destroy(pool);
-        throw;
-    }
-    if (message.is_constant()) {
-        message.mtime = identity.mtime / 1000;
-        auto* const date = static_cast<char*>(apr_palloc(pool, APR_RFC822_DATE_LEN));
-        apr_rfc822_date(date, message.mtime);
-        message.last_modified = date;
-    }
-}
-
-/// The newest good version of a file, in memory that all children of an httpd share: a
-/// file that is deleted goes on being served by those too that have not read it yet.
-class Store {
-  public:
-    struct Content {
-        pthread_mutex_t mutex;  // guards what follows
-        Identity identity;
-        bool is_whole = false;                  // nobody died while writing it
-        std::atomic<bool> has_refused = false;  // something was found wrong and logged:
-        std::optional<Identity> refused;        // what, if there was a file at all
-        bool is_hopeless = false;               // only another version can be better
-        std::int64_t unsettled_since = 0;       // microseconds since 1970, or 0
+struct Shared {
+    struct Slot {
+        std::atomic<pid_t> writer;  // or 0
+        std::uint64_t mark;
+        apr_time_t mtime;
         std::size_t size;
         char text[largest_file];
     };
+    static constexpr std::uint64_t slot_count = 4;
 
-    Store();
-    ~Store();
-    Store(const Store&) = delete;
-    Store& operator=(const Store&) = delete;
+    std::atomic<std::uint64_t> newest;         // counts versions from 1; modulo slots: its slot
+    std::atomic<std::uint64_t> seen;           // what was found last, and since when: see is_whole
+    std::atomic<std::uint64_t> complaint;      // the version that was complained of last, or 0
+    std::atomic<std::uint32_t> complained_at;  // milliseconds
+    Slot slots[slot_count];
 
-    /// std::lock_guard works on a store.
-    void lock();
-    void unlock() { pthread_mutex_unlock(&content_->mutex); }
+    static_assert(decltype(newest)::is_always_lock_free, "processes share it");
 
-    Content& content() { return *content_; }
-    bool has_refused() const { return content_->has_refused; }
-    void keep(std::string_view text, const Identity& identity);
-
-  private:
-    Content* content_;
+    bool has(std::uint64_t mark) const { return slots[newest % slot_count].mark == mark; }
+    void publish(std::uint64_t before, std::uint64_t mark, apr_time_t mtime, std::string_view text);
 };
 
-Store::Store()
+/// Makes this the newest version, unless another one has come after the one before.
+void Shared::publish(std::uint64_t before, std::uint64_t mark, apr_time_t mtime,
+                     std::string_view text)
 {
-    // Of a mebibyte only what is written becomes memory.
-    void* const memory = ::mmap(nullptr, sizeof(Content), PROT_READ | PROT_WRITE,
-                                MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (memory == MAP_FAILED) {
-        throw std::system_error(errno, std::generic_category(), "shared memory");
-    }
-    content_ = new (memory) Content;
-    pthread_mutexattr_t attributes;
-    pthread_mutexattr_init(&attributes);
-    pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-    // A child that is killed must not leave the others waiting.
-    pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-    pthread_mutex_init(&content_->mutex, &attributes);
-    pthread_mutexattr_destroy(&attributes);
-}
-
-Store::~Store()
-{
-    ::munmap(content_, sizeof(Content));
-}
-
-void Store::lock()
-{
-    if (pthread_mutex_lock(&content_->mutex) == EOWNERDEAD) {
-        pthread_mutex_consistent(&content_->mutex);
+    for (std::uint64_t number = before + 1; number < before + slot_count; ++number) {
+        Slot& slot = slots[number % slot_count];
+        apr_proc_t writer{};
+        writer.pid = slot.writer;
+        const bool is_free = writer.pid == 0 ||
+                             std::error_code(apr_proc_kill(&writer, 0), std::generic_category()) ==
+                                 std::errc::no_such_process;
+        if (!is_free || !slot.writer.compare_exchange_strong(writer.pid, getpid())) {
+            continue;
+        }
+        if (newest == before) {  // else this slot may be the newest's by now
+            std::atomic_thread_fence(std::memory_order_release);
+            slot.mark = mark;
+            slot.mtime = mtime;
+            slot.size = text.size();
+            put(slot.text, text);
+            newest.compare_exchange_strong(before, number);
+        }
+        slot.writer = 0;
+        return;
     }
 }
 
-void Store::keep(std::string_view text, const Identity& identity)
-{
-    content_->is_whole = false;
-    put(content_->text, text);
-    content_->size = text.size();
-    content_->identity = identity;
-    content_->has_refused = false;
-    content_->unsettled_since = 0;
-    content_->is_whole = true;
-}
-
-/// A file that HelloFile names. The threads of a child share it, and its store is shared
-/// by all children.
-class File {
-  public:
-    /// Throws why the file cannot be served.
-    File(const char* path, const Origin& origin);
-
-    /// The version to answer a request with.
-    std::shared_ptr<const Version> current(request_rec* r);
-
-  private:
-    bool load(const std::optional<Identity>& found);
-    void refresh(request_rec* r, std::optional<Identity> found);
-    std::chrono::nanoseconds unrest(const std::optional<Identity>& found);
-    bool has_patience();
-
-    static constexpr std::chrono::milliseconds patience{500};
-    static constexpr std::chrono::nanoseconds longest_nap{5'000'000};
-
-    const char* path_;
-    Origin origin_;
-    Store store_;
-    std::mutex mutex_;  // guards what follows
-    std::shared_ptr<const Version> version_;
+/// What the parent keeps of it, in the pool of the process: no pointer to this module's code,
+/// which a restart loads anew.
+struct Kept {
+    const char* path = nullptr;
+    apr_pool_t* pool = nullptr;  // that all of it is in
+    Shared* shared = nullptr;
+    Kept* next = nullptr;
 };
 
-File::File(const char* path, const Origin& origin) : path_(path), origin_(origin)
+/// Throws why there is no memory to share.
+Kept* make_kept(apr_pool_t* process_pool, const char* path)
 {
-    constexpr int attempts = 100;
-    for (int attempt = 0; attempt < attempts; ++attempt) {
-        if (load(look(path_))) {
-            return;
+    apr_pool_t* pool = nullptr;
+    apr_shm_t* memory = nullptr;
+    apr_pool_create(&pool, process_pool);
+    // Of all its room only what is written becomes memory.
+    const apr_status_t status = apr_shm_create(&memory, sizeof(Shared), nullptr, pool);
+    if (status != APR_SUCCESS) {
+        apr_pool_destroy(pool);
+        throw std::system_error(status, std::generic_category(), "memory that children share");
+    }
+    auto* const shared = new (apr_shm_baseaddr_get(memory)) Shared;
+    shared->slots[0].mark = 0;  // there is no version yet
+    return make_in<Kept>(pool, apr_pstrdup(pool, path), pool, shared, nullptr);
+}
+
+// ---------------------------------------------------------------------------
+// The file
+//
+// A body in a file is read by the children, as the user that they have changed to, so what
+// only root can read is never served. All of them give the same version, whatever becomes
+// of the file. No request waits for a writer, or for another process.
+
+constexpr std::uint32_t quiet = 100;    // milliseconds that a whole file was left alone
+constexpr std::uint32_t second = 1000;  // milliseconds
+constexpr apr_int32_t looked_for = APR_FINFO_MIN | APR_FINFO_IDENT;
+
+/// What lies at a path; all zero where it is nothing.
+apr_finfo_t look(const char* path, apr_pool_t* pool)
+{
+    apr_finfo_t found{};
+    return apr_stat(&found, path, looked_for, pool) == APR_SUCCESS ? found : apr_finfo_t{};
+}
+
+/// A number for what tells one version of a file from another.
+std::uint64_t mark_of(const apr_finfo_t& found)
+{
+    const auto number = [](auto field) { return static_cast<std::uint64_t>(field); };
+    // An mtime can be put back, and then the ctime tells.
+    const std::uint64_t fields[] = {number(found.device), number(found.inode), number(found.size),
+                                    number(found.mtime), number(found.ctime)};
+    const std::string_view bytes(reinterpret_cast<const char*>(fields), sizeof fields);
+    return std::hash<std::string_view>{}(bytes) | 1U;
+}
+
+/// Reads what was found, or nothing where it is another version by now. Throws why it
+/// cannot be a body.
+std::optional<std::string> read_body(const char* path, const apr_finfo_t& found, apr_pool_t* pool)
+{
+    const std::string name = std::string("\"") + path + '"';
+    const auto check = [&name](apr_status_t status) {
+        if (status != APR_SUCCESS) {
+            throw std::system_error(status, std::generic_category(),
+                                    name + " cannot be read, expected a file that holds the body");
+        }
+    };
+    const auto size = static_cast<std::size_t>(found.size);
+    if (found.filetype != APR_NOFILE && found.filetype != APR_REG) {
+        throw std::runtime_error(name + " is not a regular file; expected one that holds the body");
+    }
+    if (found.filetype == APR_REG && size == 0) {
+        throw std::runtime_error(name + " is empty; expected the body");
+    }
+    if (size > largest_file) {
+        throw std::runtime_error(name + " has " + std::to_string(size) +
+                                 " bytes; expected 1 MiB (1048576 bytes) at most");
+    }
+    apr_file_t* file = nullptr;
+    // Where somebody has just put a pipe, opening must not wait for a writer.
+    check(apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_NONBLOCK, APR_OS_DEFAULT, pool));
+    const std::unique_ptr<apr_file_t, decltype(&apr_file_close)> closes(file, apr_file_close);
+    std::string text(size, '\0');
+    const apr_status_t status = apr_file_read_full(file, text.data(), size, nullptr);
+    apr_finfo_t info{};
+    check(apr_file_info_get(&info, looked_for, file));
+    if (mark_of(info) != mark_of(found)) {
+        return std::nullopt;
+    }
+    if (APR_STATUS_IS_EOF(status)) {
+        throw std::runtime_error(name + " ends before its size; expected a plain file");
+    }
+    check(status);
+    return text;
+}
+
+using SharedMessage = std::shared_ptr<const Message>;
+std::vector<File*> files;  // that the configuration names, each once
+
+/// A file that HelloFile names. The threads of a child share it.
+struct File {
+    const char* path;
+    Origin origin;
+    server_rec* server;
+    Shared* shared = nullptr;
+    std::mutex mutex{};            // guards what follows
+    std::uint64_t number = 0;      // of the newest version that was taken
+    SharedMessage message{};       // the newest good one
+    std::uint64_t refused = 0;     // the version that is known to be bad
+    std::uint32_t refused_at = 0;  // and since when: in milliseconds
+    ~File() { std::erase(files, this); }
+    SharedMessage make(std::uint64_t mark, apr_time_t mtime, std::string_view text) const;
+    SharedMessage current(apr_pool_t* pool);
+    bool is_whole(std::uint64_t mark) const;
+    void load(const apr_finfo_t& found, apr_pool_t* pool);
+    void take_newest();
+    void complain(std::uint64_t mark, const char* reason, apr_pool_t* pool) const;
+};
+
+/// Makes a version, in a pool of its own: versions come and go in any thread. Throws what is
+/// wrong with the text.
+SharedMessage File::make(std::uint64_t mark, apr_time_t mtime, std::string_view text) const
+{
+    apr_pool_t* pool = nullptr;
+    apr_pool_create_unmanaged_ex(&pool, nullptr, nullptr);
+    const std::shared_ptr<apr_pool_t> owner(pool, apr_pool_destroy);
+    auto* const made = make_in<Message>(pool, parse(pool, text, origin));
+    made->mark = mark;
+    made->mtime = mtime;
+    return {owner, made};
+}
+
+/// Takes the newest version that any child has found.
+void File::take_newest()
+{
+    for (std::uint64_t newest = shared->newest; newest != number; newest = shared->newest) {
+        const Shared::Slot& slot = shared->slots[newest % Shared::slot_count];
+        const std::uint64_t mark = slot.mark;
+        const apr_time_t mtime = slot.mtime;
+        const std::string text(slot.text, std::min(slot.size, largest_file));
+        std::atomic_thread_fence(std::memory_order_acquire);
+        if (newest != shared->newest) {
+            continue;  // somebody may have written there meanwhile
+        }
+        number = newest;
+        try {
+            message = make(mark, mtime, text);
+        } catch (const std::runtime_error&) {
+            // Its expressions are another configuration's.
         }
     }
-    throw std::runtime_error(shown(path_) +
-                             " changes whenever it is read; expected a file at rest");
 }
 
-/// Takes the version that was found, unless there is another one by now. Throws why it
-/// cannot be served.
-bool File::load(const std::optional<Identity>& found)
+/// Whether a version is whole: somebody has seen it for long enough. Its dates tell nothing,
+/// since a file server's clock may be wrong.
+bool File::is_whole(std::uint64_t mark) const
 {
-    const std::optional<std::string> text = read(path_, found);
-    if (!text) {
+    // Half of the mark and a time in one, so that no two processes mix theirs.
+    const std::uint64_t now = mark << 32U | milliseconds_now();
+    const std::uint64_t seen = shared->seen;
+    if (now >> 32U != seen >> 32U) {
+        shared->seen = now;
         return false;
     }
-    version_ = std::make_shared<const Version>(*text, *found, origin_);
-    store_.keep(*text, *found);
-    return true;
+    return static_cast<std::uint32_t>(now - seen) >= quiet;
 }
 
-std::shared_ptr<const Version> File::current(request_rec* r)
+/// Says what is wrong with a version: once for all children, and not more than once a second.
+void File::complain(std::uint64_t mark, const char* reason, apr_pool_t* pool) const
 {
-    const std::optional<Identity> found = look(path_);
-    const std::lock_guard lock(mutex_);
-    if (found != version_->identity || store_.has_refused()) {
-        refresh(r, found);
+    const std::uint32_t now = milliseconds_now();
+    std::uint32_t last = shared->complained_at;
+    if (mark != shared->complaint && now - last >= second &&
+        shared->complained_at.compare_exchange_strong(last, now)) {
+        shared->complaint = mark;
+        char* user = nullptr;
+        apr_uid_name_get(&user, geteuid(), pool);
+        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server, "%s at %s:%d: %s (as %s); %s",
+                     origin.directive, origin.config, origin.line, reason,
+                     user != nullptr ? user : "a user without a name",
+                     message != nullptr ? "the last good version goes on being served"
+                                        : "there is no good version, so the answer is 500");
     }
-    return version_;
 }
 
-/// Takes the version that lies there. Where it cannot be served, it says so once and
-/// takes the newest good one that any child has seen.
-void File::refresh(request_rec* r, std::optional<Identity> found)
+/// Reads what was found, and gives it to all children. Where it cannot be served, complains,
+/// and leaves it alone for a second: some causes pass, such as too many open files.
+void File::load(const apr_finfo_t& found, apr_pool_t* pool)
 {
-    const std::lock_guard lock(store_);
-    Store::Content& shared = store_.content();
-    const auto is_known = [&] {
-        if (shared.is_whole && found == shared.identity) {
-            shared.has_refused = false;
-            shared.unsettled_since = 0;
-            return true;
-        }
-        return shared.has_refused && shared.is_hopeless && found == shared.refused;
-    };
-    const auto refuse = [&](const std::exception& error, bool is_hopeless) {
-        if (!shared.has_refused || found != shared.refused) {
-            ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
-                          "%s at %s:%d: %s; the last good version goes on being served",
-                          origin_.directive, origin_.config, origin_.line, error.what());
-        }
-        shared.has_refused = true;
-        shared.refused = found;
-        shared.is_hopeless = is_hopeless;
-        shared.unsettled_since = 0;
-    };
+    const std::uint64_t mark = mark_of(found);
     try {
-        while (!is_known()) {
-            const std::chrono::nanoseconds rest = unrest(found);
-            if (rest == 0ns && load(found)) {
-                return;
-            }
-            // Nor is there a version to be had where no two looks agree.
-            if (!has_patience()) {
-                break;
-            }
-            std::this_thread::sleep_for(std::min(rest, longest_nap));
-            found = look(path_);
+        if (const auto text = read_body(path, found, pool)) {
+            make(mark, found.mtime, *text);
+            shared->publish(number, mark, found.mtime, *text);
+            shared->complaint = 0;
         }
-    } catch (const std::system_error& error) {
-        refuse(error, false);  // its mode may change, or a descriptor become free
     } catch (const std::exception& error) {
-        refuse(error, true);
-    }
-    if (shared.is_whole && shared.identity != version_->identity) {
-        version_ = std::make_shared<const Version>(std::string_view(shared.text, shared.size),
-                                                   shared.identity, origin_);
+        refused = mark;
+        refused_at = milliseconds_now();
+        complain(mark, error.what(), pool);
     }
 }
 
-/// How long a changed file must be left alone until it can be read. One that was renamed
-/// into place is whole. One that is written in place may be half there, which nothing but
-/// quiet tells; where it is empty, the writer has most likely just begun.
-std::chrono::nanoseconds File::unrest(const std::optional<Identity>& found)
+/// The version to answer a request with; null where there never was a good one. Takes what
+/// has changed.
+SharedMessage File::current(apr_pool_t* pool)
 {
-    const Identity& served = store_.content().identity;
-    if (!found || found->device != served.device || found->inode != served.inode) {
-        return {};
+    if (shared == nullptr) {
+        return nullptr;
     }
-    const std::chrono::nanoseconds quiet = found->size == 0 ? patience : 20ms;
-    const std::chrono::nanoseconds age{apr_time_now() * 1000 - found->mtime};
-    // A file from the future says nothing of when it was written.
-    return age < 0ns || age >= quiet ? 0ns : quiet - age;
-}
-
-/// Whether to wait for a writer. One that goes on and on is waited for only once.
-bool File::has_patience()
-{
-    std::int64_t& since = store_.content().unsettled_since;
-    const std::int64_t now = apr_time_now();
-    since = since == 0 ? now : since;
-    return std::chrono::microseconds(now - since) < patience;
+    const apr_finfo_t found = look(path, pool);
+    const std::uint64_t mark = mark_of(found);
+    const std::lock_guard lock(mutex);
+    take_newest();
+    const bool is_refused = refused == mark && milliseconds_now() - refused_at < second;
+    if (message != nullptr && message->mark == mark) {
+        if (shared->complaint != 0) {
+            shared->complaint = 0;
+        }
+    } else if (!is_refused && is_whole(mark)) {
+        load(found, pool);
+        take_newest();
+    } else if (!is_refused && message == nullptr) {
+        complain(mark, "the file has just changed, and may not be whole yet", pool);
+    }
+    return message;
 }
 
 // ---------------------------------------------------------------------------
@@ -815,9 +788,15 @@ Origin origin_of(const cmd_parms* cmd)
 
 void set_message(cmd_parms* cmd, Config& config, const char* value)
 {
-    const auto* const message =
-        make_in<Message>(cmd->pool, parse(cmd->pool, value, origin_of(cmd)));
-    config.body = make_in<Body>(cmd->pool, message, nullptr);
+    config.message = make_in<Message>(cmd->pool, parse(cmd->pool, value, origin_of(cmd)));
+    config.file = nullptr;
+}
+
+/// Whether a bad HelloFile is an error. At a restart there may be a version from before to
+/// serve, and the children say what is wrong.
+bool is_first_start()
+{
+    return ap_state_query(AP_SQ_CONFIG_GEN) <= 1;
 }
 
 void set_file(cmd_parms* cmd, Config& config, const char* value)
@@ -828,41 +807,93 @@ void set_file(cmd_parms* cmd, Config& config, const char* value)
                                  " is not a path; expected a file, absolute or "
                                  "relative to ServerRoot");
     }
-    Origin origin = origin_of(cmd);
-    origin.file = path;
-    config.body = make_in<Body>(cmd->pool, nullptr, make_in<File>(cmd->pool, path, origin));
-}
-
-/// How values are escaped in a media type.
-Escape escape_of(std::string_view type)
-{
-    std::string essence(type.substr(0, type.find_first_of("; \t")));
-    std::transform(essence.begin(), essence.end(), essence.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    // By any of their names, such as "text/json", "+json" and "x-javascript".
-    for (const auto name : {"json"sv, "javascript"sv, "ecmascript"sv}) {
-        if (essence.ends_with(name)) {
-            return Escape::json;
+    const auto is_it = [path](const File* file) { return std::strcmp(file->path, path) == 0; };
+    const auto named = std::find_if(files.begin(), files.end(), is_it);
+    File* file = named != files.end() ? *named : nullptr;
+    if (file == nullptr) {
+        Origin origin = origin_of(cmd);
+        origin.file = path;
+        file = make_in<File>(cmd->pool, path, origin, cmd->server);
+        files.push_back(file);
+        if (is_first_start()) {
+            const apr_finfo_t found = look(path, cmd->temp_pool);
+            if (const auto text = read_body(path, found, cmd->temp_pool)) {
+                file->make(mark_of(found), found.mtime, *text);
+            }
         }
     }
-    return essence == "text/plain" ? Escape::none : Escape::html;
+    config.message = nullptr;
+    config.file = file;
+}
+
+/// How values are escaped in a media type, which is in lower case.
+Escape escape_of(std::string_view type)
+{
+    const std::string_view essence = type.substr(0, type.find_first_of("; \t"));
+    // By all their names, such as "text/jscript", "text/json5" and "application/x-ndjson":
+    // https://mimesniff.spec.whatwg.org/#javascript-mime-type and RFC 6839.
+    for (const auto name :
+         {"json"sv, "javascript"sv, "ecmascript"sv, "jscript"sv, "livescript"sv}) {
+        if (essence.find(name) != std::string_view::npos) {
+            return Escape::script;
+        }
+    }
+    for (const auto name : {"text/event-stream"sv, "text/tab-separated-values"sv, "text/uri-list"sv,
+                            "text/calendar"sv, "text/vcard"sv, "text/x-vcard"sv, "text/vtt"sv,
+                            "text/cache-manifest"sv, "application/openmetrics-text"sv}) {
+        if (essence == name) {
+            return Escape::line;
+        }
+    }
+    const bool is_csv = essence.ends_with("csv") || essence == "text/comma-separated-values";
+    return is_csv ? Escape::csv : essence == "text/plain" ? Escape::none : Escape::html;
+}
+
+/// Whether the text matches, whatever its case.
+bool matches(apr_pool_t* pool, const char* pattern, const char* text)
+{
+    const ap_regex_t* const compiled = ap_pregcomp(pool, pattern, AP_REG_EXTENDED | AP_REG_ICASE);
+    return ap_regexec(compiled, text, 0, nullptr, 0) == 0;
 }
 
 void set_type(cmd_parms* cmd, Config& config, const char* value)
 {
 // RFC 9110, section 8.3.1.
 #define TOKEN "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
-    constexpr auto media_type =
-        "^" TOKEN "/" TOKEN "([ \t]*;[ \t]*" TOKEN "=(" TOKEN "|\"[ !#-\\[\\]-~]*\"))*$";
-#undef TOKEN
-    const ap_regex_t* const pattern = ap_pregcomp(cmd->temp_pool, media_type, AP_REG_EXTENDED);
-    if (ap_regexec(pattern, value, 0, nullptr, 0) != 0) {
+#define PARAMETER TOKEN "=(" TOKEN "|\"[ !#-\\[\\]-~]*\")"
+#define TYPE(parameter) "^" TOKEN "/" TOKEN "([ \t]*;[ \t]*(" parameter "))*$"
+    if (!matches(cmd->temp_pool, TYPE(PARAMETER), value)) {
         throw std::runtime_error(shown(value) +
                                  " is not a media type; expected type/subtype and parameters, if "
                                  "any, such as \"text/plain; charset=utf-8\"");
     }
-    config.type = make_in<Type>(cmd->pool, copy_in(cmd->pool, value), escape_of(value));
+    std::string lower(value);
+    ap_str_tolower(lower.data());
+    const Escape escape = escape_of(lower);
+    // In Shift_JIS a byte before it would take the backslash of an escape.
+    if (escape == Escape::script &&
+        !matches(cmd->temp_pool, TYPE("charset=\"?utf-8\"?|(?!charset)" PARAMETER), value)) {
+        throw std::runtime_error(shown(value) +
+                                 " has a character set in which values cannot be escaped for "
+                                 "JavaScript and JSON; expected charset=utf-8, or none");
+    }
+#undef TYPE
+#undef PARAMETER
+#undef TOKEN
+    std::string_view tag = default_type.tag;
+    if (std::strcmp(value, default_type.value) != 0) {
+        tag = ap_md5(cmd->pool, reinterpret_cast<const unsigned char*>(value));
+        tag = tag.substr(0, 8);
+    }
+    config.type = make_in<Type>(cmd->pool, copy_in(cmd->pool, value), escape, tag);
+}
+
+/// Code and reason, as httpd has them or would make them up (ap_get_status_line_ex, which
+/// httpd before 2.4.47 lacks).
+const char* status_line(apr_pool_t* pool, int code)
+{
+    const char* const line = ap_get_status_line(code);
+    return std::atoi(line) == code ? line : apr_psprintf(pool, "%d Status %d", code, code);
 }
 
 void set_status(cmd_parms* cmd, Config& config, const char* value)
@@ -870,15 +901,15 @@ void set_status(cmd_parms* cmd, Config& config, const char* value)
     int code = 0;
     const char* const end = value + std::strlen(value);
     const auto [rest, error] = std::from_chars(value, end, code);
-    const bool has_body =
-        (code >= 200 && code <= 299 && code != HTTP_NO_CONTENT && code != HTTP_RESET_CONTENT) ||
-        (code >= 400 && code <= 599);
+    const bool has_body = (code >= 200 && code <= 299 && code != HTTP_NO_CONTENT &&
+                           code != HTTP_RESET_CONTENT && code != HTTP_PARTIAL_CONTENT) ||
+                          (code >= 400 && code <= 599);
     if (error != std::errc{} || rest != end || !has_body) {
         throw std::runtime_error(shown(value) +
                                  " is not a status that can have a body of one's own; expected 200 "
-                                 "to 299 without 204 and 205, or 400 to 599, such as 503");
+                                 "to 299 without 204 to 206, or 400 to 599, such as 503");
     }
-    config.status = make_in<Status>(cmd->pool, code, ap_get_status_line_ex(cmd->pool, code));
+    config.status = make_in<Status>(cmd->pool, code, status_line(cmd->pool, code));
 }
 
 // ---------------------------------------------------------------------------
@@ -889,17 +920,21 @@ void set_status(cmd_parms* cmd, Config& config, const char* value)
 // the way out: claim the URI when it is translated, then decline storage for it.
 // Access control comes after both.
 
+const core_dir_config& core_config(const request_rec* r)
+{
+    return *static_cast<const core_dir_config*>(ap_get_core_module_config(r->per_dir_config));
+}
+
 /// Whether SetHandler names this module in a request's directory configuration.
 /// SetHandler takes an expression, and any case: core_override_type in httpd's
 /// server/core.c.
 bool is_selected(request_rec* r)
 {
-    const auto* const core =
-        static_cast<const core_dir_config*>(ap_get_core_module_config(r->per_dir_config));
-    const char* name = core->handler;
-    if (core->expr_handler != nullptr) {
+    const core_dir_config& core = core_config(r);
+    const char* name = core.handler;
+    if (core.expr_handler != nullptr) {
         const char* error = nullptr;
-        name = ap_expr_str_exec(r, core->expr_handler, &error);
+        name = ap_expr_str_exec(r, core.expr_handler, &error);
         if (error != nullptr) {
             return false;  // the core finds the same error later and reports it
         }
@@ -907,9 +942,12 @@ bool is_selected(request_rec* r)
     return name != nullptr && apr_cstr_casecmp(name, handler_name) == 0;
 }
 
-bool is_claimed(const request_rec* r)
+/// Finds the sections that are in force for the URI and the file name at hand.
+int walk_sections(request_rec* r)
 {
-    return ap_get_module_config(r->request_config, &hello_module) != nullptr;
+    r->per_dir_config = r->server->lookup_defaults;
+    const int status = ap_location_walk(r);
+    return status != OK ? status : ap_if_walk(r);
 }
 
 /// Hook translate_name: claims a URI whose location selects this module. Runs after
@@ -921,16 +959,14 @@ int claim(request_rec* r)
     }
     // Two pointers, and the same until mod_rewrite has put another URI there and passes it
     // through: the sections in force are the old one's.
-    if (r->uri != r->parsed_uri.path) {
-        r->per_dir_config = r->server->lookup_defaults;
-        for (const auto walk : {ap_location_walk, ap_if_walk}) {
-            if (const int status = walk(r); status != OK) {
-                return status;
-            }
-        }
+    int status = r->uri != r->parsed_uri.path ? walk_sections(r) : OK;
+    if (status == OK && core_config(r).sec_if != nullptr && is_selected(r) &&
+        ap_core_translate(r) == OK) {
+        // An <If> may have asked for the file, which has had no name until now.
+        status = walk_sections(r);
     }
-    if (!is_selected(r)) {
-        return DECLINED;
+    if (status != OK || !is_selected(r)) {
+        return status != OK ? status : DECLINED;
     }
     // Modules take for granted that there is a name, and log it.
     r->filename = apr_pstrcat(r->pool, "hello:", r->uri, nullptr);
@@ -942,24 +978,23 @@ int claim(request_rec* r)
 /// no extension to read a type from. TRACE is answered by httpd before it gets here.
 int keep_claim(request_rec* r)
 {
-    return is_claimed(r) ? OK : DECLINED;
+    return ap_get_module_config(r->request_config, &hello_module) != nullptr ? OK : DECLINED;
 }
 
 // ---------------------------------------------------------------------------
 // The handler
-
-constexpr auto allowed_methods = "GET, HEAD, OPTIONS";
 
 bool is_ours(const request_rec* r)
 {
     return r->handler != nullptr && std::strcmp(r->handler, handler_name) == 0;
 }
 
-// ap_set_content_type_ex came with httpd 2.4.60. Where it exists, a type from the
-// configuration says that it is to be trusted.
+// ap_set_content_type_ex came with httpd 2.4.60, and to 2.5 later. Where it exists, a
+// type from the configuration says that it is to be trusted.
 void set_content_type(request_rec* r, const char* type)
 {
-#if AP_MODULE_MAGIC_AT_LEAST(20120211, 132)
+#if (MODULE_MAGIC_NUMBER_MAJOR == 20120211 && MODULE_MAGIC_NUMBER_MINOR >= 132) || \
+    AP_MODULE_MAGIC_AT_LEAST(20211221, 23)
     ap_set_content_type_ex(r, type, 1);
 #else
     ap_set_content_type(r, type);
@@ -971,27 +1006,48 @@ void set_content_type(request_rec* r, const char* type)
 #pragma GCC diagnostic ignored "-Wcast-qual"
 #pragma GCC diagnostic ignored "-Wold-style-cast"
 
+// Of the threads that serve HTTP/2 in a child, so many may wait for bodies.
+std::atomic<int> waiting = 0;
+int most_waiting = 1;
+
 /// Reads a body on a stream of HTTP/2 and drops it. Such a connection counts as about to
 /// close, so ap_discard_request_body leaves the body there, and a client that is cut off
-/// while it sends may never read the answer. It is waited for, but not for long: a body
-/// that trickles in would hold one of few workers.
+/// while it sends may never read the answer. So it is waited for, but only as long as data
+/// keeps coming, not for long, and by few at a time: who sends none must not hold them all.
 int drop_stream_body(request_rec* r)
 {
-    constexpr apr_interval_time_t patience = 2'000'000;  // microseconds
-    const apr_time_t deadline = apr_time_now() + patience;
+    constexpr std::uint32_t longest_wait = 2000;  // milliseconds in all
+    constexpr std::uint32_t longest_pause = 500;  // and between two pieces
+    constexpr apr_interval_time_t nap = 1000;     // microseconds; nothing tells of new data
+    struct Turn {
+        bool is_free = ++waiting <= most_waiting;
+        ~Turn() { --waiting; }
+    };
+    std::optional<Turn> turn;
     apr_bucket_brigade* const brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
-    for (bool at_end = false; !at_end && apr_time_now() < deadline;) {
+    const std::uint32_t begin = milliseconds_now();
+    for (std::uint32_t last = begin, now = begin; now - begin < longest_wait;
+         now = milliseconds_now()) {
         const apr_status_t status = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES,
                                                    APR_NONBLOCK_READ, HUGE_STRING_LEN);
         if (APR_STATUS_IS_EAGAIN(status)) {
-            std::this_thread::sleep_for(1ms);
+            if (!turn) {
+                turn.emplace();
+            }
+            if (!turn->is_free || now - last >= longest_pause) {
+                break;
+            }
+            apr_sleep(nap);
             continue;
         }
         if (status != APR_SUCCESS) {
             return ap_map_http_request_error(status, HTTP_BAD_REQUEST);
         }
-        at_end = !APR_BRIGADE_EMPTY(brigade) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade));
+        if (!APR_BRIGADE_EMPTY(brigade) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade))) {
+            break;
+        }
         apr_brigade_cleanup(brigade);
+        last = now;
     }
     return OK;
 }
@@ -1017,6 +1073,7 @@ int send(request_rec* r, apr_bucket* body)
     conn_rec* const c = r->connection;
     apr_bucket_brigade* const brigade = apr_brigade_create(r->pool, c->bucket_alloc);
     if (body != nullptr) {
+        ap_set_content_length(r, static_cast<apr_off_t>(body->length));
         APR_BRIGADE_INSERT_TAIL(brigade, body);
     }
     APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(c->bucket_alloc));
@@ -1032,36 +1089,48 @@ int send(request_rec* r, apr_bucket* body)
 
 #pragma GCC diagnostic pop
 
-void set_status_of(request_rec* r, const Status* status)
+/// What the conditions of the request come to: OK, or the status of an answer without a
+/// body. Only a file has a date, and for a body without one httpd would take the time of
+/// the request: RFC 9110, sections 13.1.3 and 13.1.4.
+int condition_of(request_rec* r, const Message& message)
 {
-    // Without one, an ErrorDocument keeps the status of the error.
-    if (status != nullptr) {
-        r->status = status->code;
-        r->status_line = status->line;
+    if (message.mtime != 0) {
+        return ap_meets_conditions(r);
     }
+    if (r->no_local_copy != 0) {
+        return OK;  // it is a part of another answer
+    }
+    if (ap_condition_if_match(r, r->headers_out) == AP_CONDITION_NOMATCH) {
+        return HTTP_PRECONDITION_FAILED;
+    }
+    const bool is_known = ap_condition_if_none_match(r, r->headers_out) >= AP_CONDITION_WEAK;
+    const bool is_part_wanted = ap_condition_if_range(r, r->headers_out) > AP_CONDITION_NONE;
+    return is_known && !is_part_wanted ? HTTP_NOT_MODIFIED : OK;
+}
+
+/// Two answers that differ in their type alone differ here too.
+const char* etag_of(request_rec* r, const Message& message, const Type& type)
+{
+    if (type.tag.empty()) {
+        return message.etag;
+    }
+    char* const etag = static_cast<char*>(apr_palloc(r->pool, type.tag.size() + etag_size));
+    put(put(put(etag, "\""), type.tag), {message.etag + 1, etag_size - 1});
+    return etag;
 }
 
 /// Answers with a body that is the same for everybody: it has validators, and conditions
 /// and ranges apply. `body` makes its bucket.
-int answer_constant(request_rec* r, const Message& message, const Status* status, apr_bucket* body)
+int answer_constant(request_rec* r, const Message& message, const Type& type, apr_bucket* body)
 {
-    set_status_of(r, status);
-    apr_table_setn(r->headers_out, "ETag", message.etag);
-    if (message.last_modified != nullptr) {
+    apr_table_setn(r->headers_out, "ETag", etag_of(r, message, type));
+    if (message.mtime != 0) {
         ap_update_mtime(r, message.mtime);
-        if (message.mtime <= r->request_time) {
-            apr_table_setn(r->headers_out, "Last-Modified", message.last_modified);
-        } else {
-            ap_set_last_modified(r);  // no later than now: RFC 9110, section 8.8.2.1
-        }
-    } else {
-        // httpd would take the time of the request: RFC 9110, sections 13.1.3 and 13.1.4.
-        apr_table_unset(r->headers_in, "If-Modified-Since");
-        apr_table_unset(r->headers_in, "If-Unmodified-Since");
+        ap_set_last_modified(r);
     }
     if (r->status == HTTP_OK) {
         ap_set_accept_ranges(r);
-        if (const int condition = ap_meets_conditions(r); condition != OK) {
+        if (const int condition = condition_of(r, message); condition != OK) {
             r->status = condition;
             apr_bucket_destroy(body);
             return send(r, nullptr);
@@ -1070,58 +1139,53 @@ int answer_constant(request_rec* r, const Message& message, const Status* status
     return send(r, body);
 }
 
-constexpr auto no_store = "no-store";
-ap_filter_rec_t* no_store_filter = nullptr;
-
 /// Answers with a body that was made for this request alone: nobody may keep it, and no
 /// part of it makes sense beside a part of another.
-int answer_rendered(request_rec* r, std::string_view bytes, const Status* status)
+int answer_rendered(request_rec* r, std::string_view bytes)
 {
-    set_status_of(r, status);
-    apr_table_setn(r->headers_out, "Cache-Control", no_store);
-    ap_add_output_filter_handle(no_store_filter, nullptr, r, r->connection);
-    apr_table_unset(r->headers_in, "Range");
+    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+    ap_remove_output_filter_byhandle(r->output_filters, "BYTERANGE");
     return send(r, apr_bucket_pool_create(bytes.data(), bytes.size(), r->pool,
                                           r->connection->bucket_alloc));
-}
-
-/// Filter behind mod_headers: "Header always set Cache-Control" goes to a table of its own
-/// and would otherwise be sent beside ours.
-apr_status_t yield_cache_control(ap_filter_t* filter, apr_bucket_brigade* brigade) noexcept
-{
-    request_rec* const r = filter->r;
-    const char* const value = apr_table_get(r->headers_out, "Cache-Control");
-    if (value == no_store && apr_table_get(r->err_headers_out, "Cache-Control") != nullptr) {
-        apr_table_unset(r->headers_out, "Cache-Control");
-    }
-    ap_remove_output_filter(filter);
-    return ap_pass_brigade(filter->next, brigade);
 }
 
 /// Answers with the body that the configuration names.
 int answer_body(request_rec* r, const Config& config, const Type& type)
 {
-    const Body& body = config.body != nullptr ? *config.body : *greeting;
-    apr_bucket_alloc_t* const allocator = r->connection->bucket_alloc;
-    if (body.file == nullptr) {
-        const Message& message = *body.message;
-        if (!message.is_constant()) {
-            return answer_rendered(r, render(r, message, type.escape), config.status);
+    const Message* message = config.message != nullptr ? config.message : greeting;
+    if (config.file != nullptr) {
+        // The request holds its version until the last byte is sent, which may be after this.
+        message = make_in<SharedMessage>(r->pool, config.file->current(r->pool))->get();
+        if (message == nullptr) {
+            return HTTP_INTERNAL_SERVER_ERROR;  // the log has said why
         }
-        // Immortal: the configuration outlives the request, so nobody need copy it.
-        return answer_constant(
-            r, message, config.status,
-            apr_bucket_immortal_create(message.bytes.data(), message.bytes.size(), allocator));
     }
-    // The request holds its version until the last byte is sent, which may be after this.
-    using Held = std::shared_ptr<const Version>;
-    const Message& message = (*make_in<Held>(r->pool, body.file->current(r)))->message;
-    if (!message.is_constant()) {
-        return answer_rendered(r, render(r, message, type.escape), config.status);
+    // Without one, an ErrorDocument keeps the status of the error.
+    if (config.status != nullptr) {
+        r->status = config.status->code;
+        r->status_line = config.status->line;
     }
-    return answer_constant(
-        r, message, config.status,
-        apr_bucket_pool_create(message.bytes.data(), message.bytes.size(), r->pool, allocator));
+    if (!message->is_constant()) {
+        return answer_rendered(r, render(r, *message, type.escape));
+    }
+    const auto& [data, size] = std::pair(message->bytes.data(), message->bytes.size());
+    apr_bucket_alloc_t* const allocator = r->connection->bucket_alloc;
+    // Immortal: the configuration outlives the request, so nobody need copy it.
+    apr_bucket* const bucket = config.file == nullptr
+                                   ? apr_bucket_immortal_create(data, size, allocator)
+                                   : apr_bucket_pool_create(data, size, r->pool, allocator);
+    return answer_constant(r, *message, type, bucket);
+}
+
+/// Refuses a method. httpd names those that are answered, and TRACE where it answers that
+/// itself; what it has set beside is lost on the way to an ErrorDocument.
+int refuse_method(request_rec* r)
+{
+    ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_OPTIONS, -1);
+    if (ap_send_http_options(r) == OK) {
+        apr_table_setn(r->err_headers_out, "Allow", apr_table_get(r->headers_out, "Allow"));
+    }
+    return HTTP_METHOD_NOT_ALLOWED;
 }
 
 /// Hook handler: answers GET, HEAD and OPTIONS, and refuses every other method unless the
@@ -1144,36 +1208,113 @@ int answer(request_rec* r)
         }
     }
     if (!is_allowed) {
-        // Here for an ErrorDocument; httpd's own answer is mended below.
-        apr_table_setn(r->err_headers_out, "Allow", allowed_methods);
-        return HTTP_METHOD_NOT_ALLOWED;
+        return refuse_method(r);
     }
     const Type& type = config.type != nullptr ? *config.type : default_type;
     set_content_type(r, type.value);
+    // What mod_mime has found are the file's, where there is one.
+    r->content_encoding = nullptr;
+    r->content_languages = nullptr;
     if (r->method_number == M_OPTIONS) {
-        apr_table_setn(r->headers_out, "Allow", allowed_methods);
+        apr_table_setn(r->headers_out, "Allow", "GET, HEAD, OPTIONS");
         return OK;
     }
     apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
     return answer_body(r, config, type);
 }
 
-// httpd writes the Allow of a 405 itself (make_allow in modules/http/http_protocol.c)
-// and names TRACE wherever TraceEnable is on. TRACE is httpd's, not this location's.
-ap_filter_rec_t* allow_filter = nullptr;
+// ---------------------------------------------------------------------------
+// The start
+//
+// What is prepared when httpd starts or restarts, in the parent and then in each child.
 
-apr_status_t correct_allow(ap_filter_t* filter, apr_bucket_brigade* brigade) noexcept
+/// Gives each file what its children share, from before a restart where it has been there
+/// then, and frees what no directive names any more.
+void share_files(apr_pool_t* process_pool)
 {
-    apr_table_setn(filter->r->headers_out, "Allow", allowed_methods);
-    ap_remove_output_filter(filter);
-    return ap_pass_brigade(filter->next, brigade);
+    constexpr auto key = "mod_hello, layout 1";  // another one where Shared or Kept change
+    void* data = nullptr;
+    apr_pool_userdata_get(&data, key, process_pool);
+    if (data == nullptr) {
+        data = make_in<Kept>(process_pool);
+        apr_pool_userdata_set(data, key, nullptr, process_pool);
+    }
+    auto* const head = static_cast<Kept*>(data);
+    Kept left{.next = std::exchange(head->next, nullptr)};
+    for (File* const file : files) {
+        Kept* before = &left;
+        while (before->next != nullptr && std::strcmp(before->next->path, file->path) != 0) {
+            before = before->next;
+        }
+        try {
+            Kept* const kept = before->next != nullptr
+                                   ? std::exchange(before->next, before->next->next)
+                                   : make_kept(process_pool, file->path);
+            file->shared = kept->shared;
+            kept->next = std::exchange(head->next, kept);
+        } catch (const std::system_error& error) {
+            if (is_first_start()) {
+                throw;
+            }
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, file->server, "\"%s\" is answered with 500: %s",
+                         file->path, error.what());
+        }
+    }
+    while (left.next != nullptr) {
+        apr_pool_destroy(std::exchange(left.next, left.next->next)->pool);
+    }
 }
 
-/// Hook insert_error_filter.
-void insert_error_filter(request_rec* r) noexcept
+/// Looks at each file, and waits a moment where one has just changed, so that it is whole when
+/// the children begin.
+void look_at_files(apr_pool_t* pool)
 {
-    if (r->status == HTTP_METHOD_NOT_ALLOWED && is_ours(r)) {
-        ap_add_output_filter_handle(allow_filter, nullptr, r, r->connection);
+    bool is_whole = true;
+    for (const File* const file : files) {
+        if (Shared* const shared = file->shared; shared != nullptr) {
+            const std::uint64_t mark = mark_of(look(file->path, pool));
+            is_whole = (file->is_whole(mark) || shared->has(mark)) && is_whole;
+            shared->complaint = 0;  // a restart says it anew
+            shared->complained_at = milliseconds_now() - second;
+        }
+    }
+    if (!is_whole && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_CONFIG) {
+        apr_sleep(quiet * apr_time_t{1000});
+    }
+}
+
+/// How many threads of a child serve HTTP/2, at least. Only mod_http2 knows, if it is there.
+int http2_workers(server_rec* main)
+{
+    int least = 1;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &least);
+    int most = least;
+    if (const auto ask = APR_RETRIEVE_OPTIONAL_FN(http2_get_num_workers); ask != nullptr) {
+        ask(main, &least, &most);
+    }
+    return std::min(least, most);
+}
+
+/// Hook post_config, in the parent.
+void prepare(apr_pool_t* pconf, server_rec* main)
+{
+    greeting = make_in<Message>(pconf, constant(pconf, "Hello World!"));
+    most_waiting = std::max(1, http2_workers(main) / 4);
+    share_files(main->process->pool);
+    look_at_files(pconf);
+}
+
+/// Hook child_init: looks at the files as the user that the child has changed to. Where only
+/// the requests change it, they look.
+void begin(apr_pool_t* pchild, server_rec* /*main*/)
+{
+    for (const char* const changer : {"mpm_itk.c", "mod_ruid2.c"}) {
+        if (geteuid() == 0 || ap_find_linked_module(changer) != nullptr) {
+            return;
+        }
+    }
+    for (File* const file : files) {
+        file->current(pchild);
     }
 }
 
@@ -1183,21 +1324,44 @@ void insert_error_filter(request_rec* r) noexcept
 // An exception that reaches C ends the process, and with it every other request in
 // it. Each function that httpd calls and that could throw is called through here.
 
-/// Calls a hook. Whatever it throws is logged, and the client learns only that it
-/// is an error (500).
+const char* what_is_thrown() noexcept
+{
+    try {
+        throw;
+    } catch (const std::exception& error) {
+        return error.what();
+    } catch (...) {
+        return "unknown exception";
+    }
+}
+
+/// Calls a hook of a request. Whatever it throws is logged, and the client learns only that
+/// it is an error (500).
 template <int (*Hook)(request_rec*)>
 int guarded(request_rec* r) noexcept
 {
     try {
         return Hook(r);
-    } catch (const std::exception& error) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s %s failed: %s", r->method, r->uri,
-                      error.what());
     } catch (...) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s %s failed: unknown exception", r->method,
-                      r->uri);
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s %s failed: %s", r->method, r->uri,
+                      what_is_thrown());
+        return HTTP_INTERNAL_SERVER_ERROR;
     }
-    return HTTP_INTERNAL_SERVER_ERROR;
+}
+
+/// Calls a hook of the start. Whatever it throws is logged, and stops httpd where it is the
+/// parent's.
+template <void (*Hook)(apr_pool_t*, server_rec*)>
+int guarded(apr_pool_t* pool, server_rec* main) noexcept
+{
+    try {
+        Hook(pool, main);
+        return OK;
+    } catch (...) {
+        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main, "mod_hello cannot start: %s",
+                     what_is_thrown());
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
 }
 
 /// Calls a directive's setter with its one argument. Whatever it throws stops httpd with
@@ -1218,10 +1382,8 @@ const char* guarded(cmd_parms* cmd, void* config, const char* line) noexcept
     try {
         Setter(cmd, *static_cast<Config*>(config), value);
         return nullptr;
-    } catch (const std::exception& error) {
-        return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", error.what(), nullptr);
     } catch (...) {
-        return apr_pstrcat(cmd->pool, cmd->cmd->name, ": unknown exception", nullptr);
+        return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", what_is_thrown(), nullptr);
     }
 }
 
@@ -1240,7 +1402,7 @@ const command_rec directives[] = {
     AP_INIT_RAW_ARGS("HelloType", guarded<set_type>, nullptr, in_config_files,
                      "the media type of the answer, with its parameters"),
     AP_INIT_RAW_ARGS("HelloStatus", guarded<set_status>, nullptr, in_config_files,
-                     "the status of the answer: 200 to 299 without 204 and 205, or 400 to 599"),
+                     "the status of the answer: 200 to 299 without 204 to 206, or 400 to 599"),
     {},
 };
 
@@ -1255,28 +1417,20 @@ void* merge_config(apr_pool_t* pool, void* outer, void* inner) noexcept
         pool, merge(*static_cast<const Config*>(outer), *static_cast<const Config*>(inner)));
 }
 
-/// Hook post_config: prepares the body where no directive sets one.
-int prepare_greeting(apr_pool_t* pconf, apr_pool_t* /*plog*/, apr_pool_t* /*ptemp*/,
-                     server_rec* /*main*/) noexcept
-{
-    const auto* const message = make_in<Message>(pconf, constant(pconf, "Hello World!"));
-    greeting = make_in<Body>(pconf, message, nullptr);
-    return OK;
-}
-
 void register_hooks(apr_pool_t* /*pconf*/) noexcept
 {
-    ap_hook_post_config(prepare_greeting, nullptr, nullptr, APR_HOOK_MIDDLE);
+    const auto post_config = [](apr_pool_t* pconf, apr_pool_t*, apr_pool_t*, server_rec* main) {
+        return guarded<prepare>(pconf, main);
+    };
+    const auto child_init = [](apr_pool_t* pchild, server_rec* main) {
+        guarded<begin>(pchild, main);
+    };
+    ap_hook_post_config(post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
+    ap_hook_child_init(child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
     ap_hook_translate_name(guarded<claim>, nullptr, nullptr, APR_HOOK_LAST);
     ap_hook_map_to_storage(guarded<keep_claim>, nullptr, nullptr, APR_HOOK_LAST);
     ap_hook_type_checker(guarded<keep_claim>, nullptr, nullptr, APR_HOOK_FIRST);
     ap_hook_handler(guarded<answer>, nullptr, nullptr, APR_HOOK_MIDDLE);
-    ap_hook_insert_error_filter(insert_error_filter, nullptr, nullptr, APR_HOOK_LAST);
-    allow_filter =
-        ap_register_output_filter("HELLO_ALLOW", correct_allow, nullptr, AP_FTYPE_CONTENT_SET);
-    no_store_filter =
-        ap_register_output_filter("HELLO_NO_STORE", yield_cache_control, nullptr,
-                                  static_cast<ap_filter_type>(AP_FTYPE_CONTENT_SET + 1));
 }
 
 }  // namespace
@@ -1290,6 +1444,8 @@ module hello_module = {
     nullptr,  // merge servers' configurations
     directives,
     register_hooks,
+#ifdef AP_MODULE_FLAG_NONE  // since httpd 2.4.33
     AP_MODULE_FLAG_NONE,
+#endif
 };
 }

@@ -8,6 +8,8 @@
 namespace hello {
 namespace {
 
+using Strings = std::vector<std::string>;
+
 constexpr const char* all_of_it = R"(
     <Location "/">
         SetHandler hello
@@ -103,6 +105,45 @@ TEST_F(Claim, LeavesEveryOtherLocationAlone)
     EXPECT_EQ(get("/hello/not").status, 404);
     expect_greeting("/hello");
     expect_greeting("/hello/");
+}
+
+TEST_F(Claim, AConditionMayAskForTheFile)
+{
+    write("htdocs/page.html", "the file");
+    write("htdocs/folder/index.html", "the file");
+    write("htdocs/hello.gz", "the file");
+    const std::string common = R"(
+        DocumentRoot "${ROOT}/htdocs"
+        DirectoryIndex index.html
+        AddEncoding x-gzip .gz
+        <Directory "${ROOT}/htdocs">
+            Require all granted
+        </Directory>
+        <Location "/">
+            Require all granted
+        </Location>
+    )";
+    const std::string handler = "\nSetHandler hello\n</If>\n";
+    start(common);
+    for (const std::string& sections : Strings{
+             "<If \"! -f %{REQUEST_FILENAME}\">" + handler,
+             "<If \"! -f '%{DOCUMENT_ROOT}%{REQUEST_URI}'\">" + handler,
+             "<Location \"/\">\n<If \"! -f %{REQUEST_FILENAME}\">" + handler + "</Location>\n",
+             "SetHandler hello\n<If \"-f %{SCRIPT_FILENAME}\">\nSetHandler none\n</If>\n",
+         }) {
+        SCOPED_TRACE(sections);
+        reload(common + sections);
+        EXPECT_EQ(get("/page.html").body, "the file");
+        EXPECT_EQ(get("/folder/index.html").body, "the file");
+        EXPECT_EQ(get("/hello.gz").body, "the file");
+        // Where there is no file, nothing of mod_dir's or mod_mime's comes in between.
+        for (const char* const path : {"/", "/missing", "/missing.gz", "/folder", "/folder/"}) {
+            expect_greeting(path);
+        }
+    }
+    reload(common + "LimitRequestLine 20000\n<If \"! -f %{REQUEST_FILENAME}\">" + handler);
+    tolerate_log("AH00127");  // that it can be no file's name
+    expect_greeting("/" + std::string(9000, 'x'));
 }
 
 // ---------------------------------------------------------------------------

@@ -2,7 +2,9 @@
 // HTTP/1.1, HTTPS and HTTP/2, on each MPM.
 
 #include <algorithm>
+#include <atomic>
 #include <regex>
+#include <thread>
 
 #include "httpd.h"
 
@@ -12,6 +14,8 @@ namespace {
 using Strings = std::vector<std::string>;
 
 const Strings allowed{"GET", "HEAD", "OPTIONS"};
+// A 405 names TRACE too, where httpd answers it.
+const Strings allowed_and_trace{"GET", "HEAD", "OPTIONS", "TRACE"};
 
 struct Way {
     const char* mpm;
@@ -114,12 +118,12 @@ TEST_P(Contract, EveryOtherMethodIsRefusedWithTheMethodsThatAreNot)
          {"POST", "PUT", "DELETE", "PATCH", "PROPFIND", "MKCOL", "LOCK", "BREW", "get"}) {
         const Response response = ask(method);
         EXPECT_EQ(response.status, 405) << method;
-        EXPECT_EQ(members(response.header("allow")), allowed) << method << response;
+        EXPECT_EQ(members(response.header("allow")), allowed_and_trace) << method << response;
         EXPECT_EQ(response.body.find("Hello World!"), std::string::npos);
     }
     const Response posted = ask("POST", {}, "/", std::string(100'000, 'x'));
     EXPECT_EQ(posted.status, 405) << posted;
-    EXPECT_EQ(members(posted.header("allow")), allowed);
+    EXPECT_EQ(members(posted.header("allow")), allowed_and_trace);
 }
 
 TEST_P(Contract, EtagIsStrongAndTheSameForTheSameBytes)
@@ -323,6 +327,60 @@ TEST_F(Connection, PrintsNothingThatAClientSent)
     EXPECT_EQ(count(received, "HTTP/1.1 400 ") + count(received, "HTTP/1.1 405 "), 1U) << received;
 }
 
+TEST_F(HttpdTest, BodiesThatDoNotComeHoldNobodyElseUp)
+{
+    tolerate_log("AH10159");  // that so few children are busy
+    start(R"(
+        Protocols h2c
+        KeepAliveTimeout 1
+        ServerLimit 2
+        StartServers 2
+        ThreadsPerChild 25
+        MaxRequestWorkers 50
+        <Location "/">
+            SetHandler hello
+            Require all granted
+        </Location>
+        <VirtualHost *:${HTTPS_PORT}>
+            Protocols h2
+            )" +
+          tls() + "</VirtualHost>\n");
+    // 20 connections of 50 requests each that leave their streams open: RFC 9113, section
+    // 6.2, without END_STREAM, and RFC 7541 for POST / of the host "a".
+    using namespace std::string_literals;
+    std::string attack = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"s + "\0\0\0\x04\0\0\0\0\0"s;
+    for (int stream = 1; stream < 100; stream += 2) {
+        attack += "\0\0\x06\x01\x04\0\0\0"s + static_cast<char>(stream) +
+                  "\x83\x86\x84\x01\x01"
+                  "a"s;
+    }
+    using Clock = std::chrono::steady_clock;
+    const auto end = Clock::now() + std::chrono::seconds(3);
+    std::atomic<int> attacks = 0;
+    std::vector<std::thread> attackers;
+    for (int i = 0; i < 20; ++i) {
+        attackers.emplace_back([&] {
+            for (; Clock::now() < end; ++attacks) {
+                exchange(http_port(), attack);
+            }
+        });
+    }
+    std::vector<double> seconds;
+    while (Clock::now() < end) {
+        const auto begun = Clock::now();
+        const Response response =
+            fetch({.url = https(), .ca = root() / "server.crt", .http2 = true});
+        EXPECT_EQ(response.body, "Hello World!") << response;
+        seconds.push_back(std::chrono::duration<double>(Clock::now() - begun).count());
+    }
+    for (std::thread& attacker : attackers) {
+        attacker.join();
+    }
+    EXPECT_GE(attacks, 20);
+    std::sort(seconds.begin(), seconds.end());
+    EXPECT_LT(seconds[seconds.size() * 99 / 100], 0.3) << "of " << seconds.size();
+}
+
 // ---------------------------------------------------------------------------
 // Its neighbours in httpd
 
@@ -336,8 +394,7 @@ TEST_F(HttpdTest, TraceStaysHttpds)
     const Response echoed = fetch({.url = http(), .method = "TRACE"});
     EXPECT_EQ(echoed.status, 200);
     EXPECT_EQ(echoed.header("content-type"), "message/http");
-    // httpd would add TRACE to the methods of a 405 while it answers TRACE.
-    EXPECT_EQ(members(fetch({.url = http(), .method = "PUT"}).header("allow")), allowed);
+    EXPECT_EQ(members(fetch({.url = http(), .method = "PUT"}).header("allow")), allowed_and_trace);
 
     reload(R"(
         TraceEnable off
@@ -346,29 +403,141 @@ TEST_F(HttpdTest, TraceStaysHttpds)
             Require all granted
         </Location>)");
     EXPECT_EQ(fetch({.url = http(), .method = "TRACE"}).status, 405);
+    EXPECT_EQ(members(fetch({.url = http(), .method = "PUT"}).header("allow")), allowed);
 }
 
-TEST_F(HttpdTest, ErrorDocumentOf405IsHeeded)
+TEST_F(HttpdTest, ErrorDocumentOf405IsHeededAndTheMethodsAreNamedOnce)
 {
+    write("htdocs/sorry.html", "the file");
     start(R"(
-        <Location "/">
+        TraceEnable off
+        DocumentRoot "${ROOT}/htdocs"
+        <Directory "${ROOT}/htdocs">
+            Require all granted
+        </Directory>
+        <LocationMatch "^/(plain|text|document|file|rendered|missing)$">
             SetHandler hello
             Require all granted
-        </Location>
+        </LocationMatch>
         <Location "/text">
             ErrorDocument 405 "only reading here"
         </Location>
         <Location "/document">
-            ErrorDocument 405 /sorry
+            ErrorDocument 405 /plain
+        </Location>
+        <Location "/rendered">
+            HelloMessage "%{REQUEST_URI} %{REQUEST_METHOD}"
+            ErrorDocument 405 /rendered
+        </Location>
+        <Location "/file">
+            ErrorDocument 405 /sorry.html
+        </Location>
+        <Location "/missing">
+            ErrorDocument 405 /no-such-thing
         </Location>)");
-    const Response text = fetch({.url = http("/text"), .method = "PUT"});
-    EXPECT_EQ(text.status, 405);
-    EXPECT_EQ(text.body, "only reading here");
-    EXPECT_EQ(members(text.header("allow")), allowed);
-    const Response document = fetch({.url = http("/document"), .method = "PUT", .body = "x"});
-    EXPECT_EQ(document.status, 405);
-    EXPECT_EQ(document.body, "Hello World!");
-    EXPECT_EQ(members(document.header("allow")), allowed);
+    const struct {
+        const char* path;
+        const char* body;
+    } cases[] = {
+        {"/plain", "405 Method Not Allowed"},
+        {"/text", "only reading here"},
+        {"/document", "Hello World!"},
+        {"/rendered", "/rendered GET"},
+        {"/file", "the file"},
+        {"/missing", "405 Method Not Allowed"},
+    };
+    for (const auto& [path, body] : cases) {
+        for (const std::string method : {"PUT", "BREW"}) {
+            const Response response = fetch({.url = http(path), .method = method, .body = "x"});
+            EXPECT_EQ(response.status, 405) << path;
+            EXPECT_NE(response.body.find(body), std::string::npos) << response;
+            EXPECT_EQ(members(response.header("allow")), allowed) << path << response;
+            EXPECT_EQ(response.header("content-length"), std::to_string(response.body.size()));
+        }
+    }
+}
+
+TEST_F(HttpdTest, EachAnswerTellsItsLength)
+{
+    std::filesystem::create_directory(root() / "cache");
+    std::filesystem::permissions(root() / "cache", std::filesystem::perms(0777));
+    const std::string folder = httpd_modules().string();
+    start("LoadModule cache_module " + folder + "/mod_cache.so\n" +
+          "LoadModule cache_disk_module " + folder + "/mod_cache_disk.so\n" + R"(
+        CacheRoot "${ROOT}/cache"
+        CacheEnable disk /cached
+        CacheHeader on
+        <Location "/">
+            SetHandler hello
+            Require all granted
+            ErrorDocument 413 /sorry
+            LimitRequestBody 4
+        </Location>
+        <Location "/cached">
+            Header set Cache-Control "max-age=60"
+        </Location>
+        <Location "/rendered">
+            HelloMessage "%{REQUEST_METHOD}"
+        </Location>)");
+    for (int i = 0; i < 2; ++i) {  // a miss, and then a hit
+        const Response response = get("/cached");
+        EXPECT_EQ(response.body, "Hello World!");
+        EXPECT_EQ(response.header("content-length"), "12") << response;
+        EXPECT_EQ(response.header("x-cache").value_or("").substr(0, 4), i == 0 ? "MISS" : "HIT ")
+            << response;
+    }
+    EXPECT_EQ(get("/rendered").header("content-length"), "3");
+    const std::string refused =
+        exchange(http_port(), "GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nHello");
+    EXPECT_TRUE(refused.starts_with("HTTP/1.1 413 ")) << refused;
+    EXPECT_NE(refused.find("\r\nContent-Length: 12\r\n"), std::string::npos) << refused;
+}
+
+TEST_F(HttpdTest, TheAccessLogShowsWhatTheClientSent)
+{
+    start(R"(
+        CustomLog sent.log "%U %{Range}i %{If-Modified-Since}i %{If-Unmodified-Since}i"
+        <Location "/">
+            SetHandler hello
+            Require all granted
+        </Location>
+        <Location "/rendered">
+            HelloMessage "%{REQUEST_METHOD}"
+        </Location>)");
+    for (const char* const path : {"/", "/rendered"}) {
+        const Response response = fetch(
+            {.url = http(path),
+             .headers = {"Range: bytes=0-1", "If-Modified-Since: Fri, 01 Jan 2100 00:00:00 GMT",
+                         "If-Unmodified-Since: Sat, 01 Jan 2000 00:00:00 GMT"}});
+        EXPECT_EQ(response.status, path == std::string("/") ? 206 : 200) << path << response;
+    }
+    const std::string sent =
+        " bytes=0-1 Fri, 01 Jan 2100 00:00:00 GMT Sat, 01 Jan 2000 00:00:00 GMT\n";
+    EXPECT_TRUE(eventually([&] {
+        return read_file(root() / "sent.log") == "/" + sent + "/rendered" + sent;
+    })) << read_file(root() / "sent.log");
+}
+
+TEST_F(HttpdTest, WhatMimeSaysOfAFileIsNotSaidOfTheAnswer)
+{
+    write("htdocs/a.html.gz", "no gzip");
+    write("htdocs/b.html.de", "the file");
+    start(R"(
+        DocumentRoot "${ROOT}/htdocs"
+        <Directory "${ROOT}/htdocs">
+            Require all granted
+        </Directory>
+        AddEncoding x-gzip .gz
+        AddLanguage de .de
+        <Files "*.html.*">
+            SetHandler hello
+        </Files>)");
+    for (const char* const path : {"/a.html.gz", "/b.html.de"}) {
+        const Response response = get(path);
+        EXPECT_EQ(response.body, "Hello World!") << path;
+        EXPECT_EQ(response.header("content-encoding"), std::nullopt) << path;
+        EXPECT_EQ(response.header("content-language"), std::nullopt) << path;
+    }
 }
 
 TEST_F(HttpdTest, HeadersOfTheAdministratorReachEveryAnswer)

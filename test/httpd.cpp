@@ -388,6 +388,13 @@ Finished run(const Command& command)
     return {status, process.out(), process.err()};
 }
 
+std::vector<pid_t> children_of(pid_t pid)
+{
+    const std::string text = std::to_string(pid);
+    std::istringstream in(read_file("/proc/" + text + "/task/" + text + "/children"));
+    return {std::istream_iterator<pid_t>(in), {}};
+}
+
 std::string path_without(const std::string& tool, const Path& folder)
 {
     fs::remove_all(folder);
@@ -760,11 +767,16 @@ Finished HttpdTest::check(const std::string& configuration)
 
 void HttpdTest::reload(const std::string& configuration)
 {
-    const std::size_t before = generations(error_log());
     configuration_ = preamble() + configuration;
     write("httpd.conf", configuration_);
+    restart(SIGHUP);
+}
+
+void HttpdTest::restart(int signal)
+{
+    const std::size_t before = generations(error_log());
     await_idleness();
-    httpd_->signal(SIGHUP);
+    httpd_->signal(signal);
     if (!eventually([&] { return httpd_->ended() || generations(error_log()) > before; }) ||
         httpd_->ended()) {
         throw std::runtime_error("httpd does not restart:\n" + error_log() + '\n' +

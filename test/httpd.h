@@ -119,6 +119,9 @@ struct Finished {
 /// Runs a command to its end.
 Finished run(const Command& command);
 
+/// The processes that a process has started and that have not been waited for.
+std::vector<pid_t> children_of(pid_t pid);
+
 /// A PATH on which everything is but one tool, by links in a folder that is made for it.
 std::string path_without(const std::string& tool, const Path& folder);
 
@@ -188,6 +191,10 @@ class HttpdTest : public testing::Test {
     /// Restarts with another configuration, and waits until it serves. Nobody of the
     /// generation before answers then.
     void reload(const std::string& configuration);
+
+    /// Restarts, by SIGHUP or gracefully by SIGUSR1, with what httpd.conf holds now, and
+    /// waits until the new generation serves.
+    void restart(int signal);
 
     /// Announces that the error log may hold such a line (an ECMAScript pattern), and
     /// that it must hold one at the end.

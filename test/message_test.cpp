@@ -172,6 +172,9 @@ TEST_F(Message, TextStandsAsItIsAndExpressionsAreReplaced)
         {"%{toupper:it\\'s \\} here}!", "IT&#39;S } HERE!"},
         {"%{reqenv:NO_SUCH}", ""},
         {"%{HTTP:X-None}|%{base64:hello}", "|aGVsbG8="},
+        {"%{escape:%{QUERY_STRING}}", "q"},
+        {"<%{sha1:a%{toupper:b%{REQUEST_METHOD}c}}>", "<a75abd4ab985313a876d509f0f654ca5c4e66013>"},
+        {"%{toupper:\\%{x\\}%{QUERY_STRING}}}", "%{X}Q}"},
     };
     std::string configuration = open_location;
     int number = 0;
@@ -217,7 +220,8 @@ TEST_F(Message, AnswerWithAnExpressionIsNotKept)
     EXPECT_EQ(response.header("content-length"), "13");
     EXPECT_EQ(fetch({.url = http(), .headers = {"If-Match: \"a\""}}).status, 200);
     EXPECT_EQ(get("/set").header("cache-control"), "max-age=1");
-    EXPECT_EQ(get("/always").header("cache-control"), "max-age=1");
+    // A table of its own: what it says is sent too.
+    EXPECT_EQ(members(get("/always").header("cache-control")), (Strings{"max-age=1", "no-store"}));
     const Response head = fetch({.url = http(), .method = "HEAD"});
     EXPECT_EQ(head.header("content-length"), "14");  // of "HEAD, and more"
     EXPECT_EQ(head.header("cache-control"), "no-store");
@@ -236,7 +240,7 @@ TEST_F(Message, ConstantOneHasNoDateToCompareWith)
     }
 }
 
-TEST_F(Message, EtagDependsOnTheBytes)
+TEST_F(Message, EtagDependsOnTheBytesAndTheType)
 {
     start(std::string(open_location) + R"(
         <Location /a>
@@ -248,9 +252,28 @@ TEST_F(Message, EtagDependsOnTheBytes)
         <Location /c>
             HelloMessage one
             HelloType text/plain
+        </Location>
+        <Location /d>
+            HelloMessage one
+            HelloType "text/plain; charset=utf-8"
+        </Location>
+        <Location /e>
+            HelloMessage one
+            HelloType "text/html; charset=utf-8"
+        </Location>
+        <Location /f>
+            HelloMessage two
+            HelloType text/plain
         </Location>)");
-    EXPECT_NE(get("/a").header("etag"), get("/b").header("etag"));
-    EXPECT_EQ(get("/a").header("etag"), get("/c").header("etag"));
+    std::vector<std::string> tags;
+    for (const char* const path : {"/a", "/b", "/c", "/d", "/f"}) {
+        tags.push_back(get(path).header("etag").value_or(""));
+        EXPECT_EQ(std::count(tags.begin(), tags.end(), tags.back()), 1) << path;
+        EXPECT_TRUE(tags.back().starts_with('"') && tags.back().ends_with('"')) << tags.back();
+        EXPECT_EQ(fetch({.url = http(path), .headers = {"If-None-Match: " + tags.back()}}).status,
+                  304);
+    }
+    EXPECT_EQ(get("/e").header("etag"), tags.front());
 }
 
 TEST_F(Message, ExpressionThatFailsIsA500AndTheNextRequestIsAnswered)
@@ -321,6 +344,14 @@ class Escaping : public Message {
             HelloType text/javascript
             HelloMessage '{"name": "%{reqenv:MATCH_NAME}"}'
         </LocationMatch>
+        <LocationMatch "^/events/">
+            HelloType text/event-stream
+            HelloMessage "data: %{reqenv:MATCH_NAME}"
+        </LocationMatch>
+        <LocationMatch "^/csv/">
+            HelloType "Text/CSV; header=absent"
+            HelloMessage '1,"%{reqenv:MATCH_NAME}",2'
+        </LocationMatch>
         <LocationMatch "^/text/">
             HelloType "Text/Plain ; charset=iso-8859-1"
             HelloMessage "<%{reqenv:MATCH_NAME}>"
@@ -338,6 +369,12 @@ class Escaping : public Message {
             ASSERT_FALSE(parsed.is_discarded()) << response.body;
             EXPECT_EQ(parsed.size(), 1U);
             EXPECT_EQ(parsed["name"].get<std::string>(), expected) << percent_encoded(sent);
+            // It is safe between quotes of any kind and in <script>.
+            const std::string value = response.body.substr(10, response.body.size() - 12);
+            EXPECT_TRUE(std::all_of(value.begin(), value.end(), [](char c) {
+                return c >= ' ' && c <= '~';
+            })) << value;
+            EXPECT_EQ(value.find_first_of("\"'`$<>&"), std::string::npos) << value;
         }
     }
 };
@@ -357,6 +394,14 @@ TEST_F(Escaping, HoldsForEveryByte)
         EXPECT_EQ(get("/html/" + path).body, tag) << byte;
         EXPECT_EQ(get("/svg/" + path).body, tag) << byte;
         EXPECT_EQ(get("/text/" + path).body, "<" + value + ">") << byte;
+        const bool is_control = (byte < 0x20 || byte == 0x7F);
+        EXPECT_EQ(get("/events/" + path).body, "data: " + (is_control ? "a z" : value)) << byte;
+        EXPECT_EQ(get("/csv/" + path).body, "1,\"" +
+                                                (is_control    ? "a z"
+                                                 : byte == '"' ? "a\"\"z"
+                                                               : value) +
+                                                "\",2")
+            << byte;
         expect_json(value, byte < 0x80 ? value : "a\xEF\xBF\xBDz");
     }
 }
@@ -393,6 +438,72 @@ TEST_F(Escaping, JsonIsUtf8WhateverComesIn)
         SCOPED_TRACE(what);
         expect_json(sent, expected);
         expect_json("x" + sent + "y", "x" + expected + "y");
+    }
+}
+
+TEST_F(Escaping, HasAGroupForEachType)
+{
+    const std::string html = "a&lt;&quot;\n";
+    const std::string script = R"(a\u003c\u0022\u000a)";
+    const std::string line = "a<\" ";
+    const struct {
+        const char* type;
+        std::string expected;
+    } cases[] = {
+        {"text/html", html},
+        {"application/xhtml+xml", html},
+        {"image/svg+xml", html},
+        {"text/css", html},
+        {"text/markdown", html},
+        {"application/octet-stream", html},
+        {"text/plain", "a<\"\n"},
+        // https://mimesniff.spec.whatwg.org/#javascript-mime-type
+        {"application/ecmascript", script},
+        {"application/javascript", script},
+        {"application/x-ecmascript", script},
+        {"application/x-javascript", script},
+        {"text/ecmascript", script},
+        {"text/javascript", script},
+        {"text/javascript1.0", script},
+        {"text/javascript1.1", script},
+        {"text/javascript1.2", script},
+        {"text/javascript1.3", script},
+        {"text/javascript1.4", script},
+        {"text/javascript1.5", script},
+        {"text/jscript", script},
+        {"text/livescript", script},
+        {"text/x-ecmascript", script},
+        {"text/x-javascript", script},
+        {"TEXT/JScript;charset=UTF-8", script},
+        {"application/json", script},
+        {"application/json5", script},
+        {"application/jsonl", script},
+        {"application/x-ndjson", script},
+        {"application/json-seq", script},
+        {"application/geo+json-seq", script},
+        {R"(application/ld+json; charset=\"utf-8\")", script},
+        {"application/importmap+json", script},
+        {"text/json", script},
+        {"text/event-stream", line},
+        {"text/tab-separated-values", line},
+        {"text/uri-list", line},
+        {"text/calendar", line},
+        {"text/vcard; version=4.0", line},
+        {"text/vtt", line},
+        {"text/csv", "a<\"\" "},
+        {"application/csv", "a<\"\" "},
+        {"text/comma-separated-values", "a<\"\" "},
+    };
+    std::string configuration = open_location;
+    int number = 0;
+    for (const auto& [type, expected] : cases) {
+        configuration += "<Location " + numbered_path(number++) + ">\nHelloType \"" + type +
+                         "\"\nHelloMessage \"%{unescape:%{QUERY_STRING}}\"\n</Location>\n";
+    }
+    start(configuration);
+    number = 0;
+    for (const auto& [type, expected] : cases) {
+        EXPECT_EQ(get(numbered_path(number++) + "?a%3c%22%0a").body, expected) << type;
     }
 }
 
@@ -470,8 +581,8 @@ TEST_F(Escaping, HoldsForEachPlaceThatAClientCanFill)
 
 TEST_F(Message, EachStatusThatMayHaveABodyIsSent)
 {
-    const int codes[] = {200, 201, 203, 206, 226, 299, 400, 401, 404,
-                         405, 418, 429, 450, 500, 501, 503, 511, 599};
+    const int codes[] = {200, 201, 203, 226, 299, 400, 401, 404, 405,
+                         418, 429, 450, 500, 501, 503, 511, 599};
     std::string configuration = std::string(open_location) +
                                 "HelloMessage \"my own body\"\n"
                                 "ErrorDocument 404 \"not mine\"\n"
@@ -527,6 +638,8 @@ TEST_F(Message, WhatIsWrongStopsHttpdAndIsExplained)
     write("large", std::string(1024 * 1024 + 1, 'x'));
     write("malformed", "one\ntwo %{NO_SUCH_VARIABLE}\n");
     write("unclosed", "one\ntwo\n%{REMOTE_ADDR\n");
+    write("reading", "one\n%{file:/etc/passwd}\n");
+    write("nested", "%{base64:%{filesize:/etc/passwd}}");
     const struct {
         const char* directive;
         Strings explained;  // in the message, besides the name and the line
@@ -535,7 +648,10 @@ TEST_F(Message, WhatIsWrongStopsHttpdAndIsExplained)
         {"HelloMessage \"a %{nosuch:arg} b\"", {"%{nosuch:arg}", "does not exist"}},
         {"HelloMessage \"a %{REMOTE_ADDR\"", {"%{REMOTE_ADDR", "no closing brace", "\\%{"}},
         {"HelloMessage \"%{}\"", {"%{}", "expected"}},
-        {"HelloMessage \"%{req:%{nosuch:x}}\"", {"%{req:%{nosuch:x}"}},
+        {"HelloMessage \"%{req:%{nosuch:x}}\"", {"\"%{req:%{nosuch:x}}\"", "does not exist"}},
+        {"HelloMessage \"a %{toupper:%{REMOTE_ADDR}\"", {"%{toupper:%{REMOTE_ADDR}", "no closing"}},
+        {"HelloMessage \"%{%{REMOTE_ADDR}}\"", {"\"%{%{REMOTE_ADDR}}\"", "expected"}},
+        {"HelloMessage \"%{toupper:%{tolower:it's}}\"", {"quote", "backslash"}},
         {"HelloMessage \"%{tolower:it's}\"", {"%{tolower:it's}", "quote", "backslash"}},
         {"HelloMessage one two", {"one argument"}},
         {"HelloMessage \"\" two", {"one argument"}},
@@ -545,8 +661,14 @@ TEST_F(Message, WhatIsWrongStopsHttpdAndIsExplained)
         {"HelloType \"text/html; charset\"", {"expected type/subtype"}},
         {"HelloType \"text/html\r\"", {"expected type/subtype"}},
         {"HelloType \"text/ht ml\"", {"expected type/subtype"}},
+        {"HelloType \"text/javascript; charset=shift_jis\"",
+         {"shift_jis", "expected charset=utf-8"}},
+        {R"(HelloType "text/jscript; Charset=\"UTF-16\"")", {"expected charset=utf-8"}},
+        {"HelloType \"application/json; a=b; charset=utf-8; charset=latin1\"",
+         {"expected charset=utf-8"}},
         {"HelloStatus 204", {"\"204\"", "expected 200 to 299"}},
         {"HelloStatus 205", {"\"205\""}},
+        {"HelloStatus 206", {"\"206\""}},
         {"HelloStatus 199", {"\"199\""}},
         {"HelloStatus 302", {"\"302\""}},
         {"HelloStatus 600", {"\"600\""}},
@@ -560,6 +682,8 @@ TEST_F(Message, WhatIsWrongStopsHttpdAndIsExplained)
         {"HelloFile large", {"/large", "1048577", "expected 1 MiB"}},
         {"HelloFile malformed", {"/malformed:2:", "%{NO_SUCH_VARIABLE}", "does not exist"}},
         {"HelloFile unclosed", {"/unclosed:3:", "no closing brace"}},
+        {"HelloFile reading", {"/reading:2:", "%{file:/etc/passwd}", "none that reads a file"}},
+        {"HelloFile nested", {"/nested:1:", "%{base64:%{filesize:/etc/passwd}}", "restricted"}},
         {"HelloFile \"\"", {"\"\"", "expected a file"}},
     };
     for (const auto& [directive, explained] : cases) {

@@ -221,17 +221,6 @@ class Clients {
 // ---------------------------------------------------------------------------
 // What a process holds
 
-std::vector<pid_t> children_of(pid_t pid)
-{
-    const std::string text = std::to_string(pid);
-    std::istringstream in(read_file("/proc/" + text + "/task/" + text + "/children"));
-    std::vector<pid_t> result;
-    for (pid_t child = 0; in >> child;) {
-        result.push_back(child);
-    }
-    return result;
-}
-
 long resident_kib(pid_t pid)
 {
     const std::string status = read_file("/proc/" + std::to_string(pid) + "/status");
