@@ -6,8 +6,6 @@
 
 #include <csignal>
 
-#include <sstream>
-
 #include "httpd.h"
 
 namespace hello {
