@@ -10,13 +10,11 @@
 //     </Location>
 //
 // GET /hello is then answered after httpd's own access control and through its own
-// filters. Such a location is virtual, as one of mod_proxy's is: there is no file
-// behind it.
+// filters. Such a location is virtual, as one of mod_proxy's is: no file is behind it.
 //
-// The parts, in the order of this file: the configuration, the message and its
-// expressions, the values in the answer, the file that holds a message and what children
-// share of it, the directives, the claim of a location, the handler, the start, the guard
-// between C++ and C, and the registration with httpd.
+// The parts: the configuration, the message and its expressions, the values in the answer,
+// the file that holds a message, the directives, the claim of a location, the handler, the
+// start, the guard between C++ and C, and the registration with httpd.
 
 // httpd declares directive setters with their signatures only where designated
 // initializers exist. ap_config.h grants them to C alone, and C++20 has them too.
@@ -27,6 +25,7 @@
 #include <ap_expr.h>
 #include <ap_mpm.h>
 #include <http_config.h>
+#include <http_connection.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
@@ -35,21 +34,16 @@
 #include <util_filter.h>
 #include <util_md5.h>
 
-#include <apr_buckets.h>
 #include <apr_cstr.h>
 #include <apr_file_info.h>
 #include <apr_file_io.h>
-#include <apr_md5.h>
+#include <apr_hash.h>
 #include <apr_optional.h>
-#include <apr_pools.h>
 #include <apr_shm.h>
 #include <apr_strings.h>
-#include <apr_tables.h>
-#include <apr_thread_proc.h>
-#include <apr_time.h>
 #include <apr_user.h>
 #if APR_HAVE_UNISTD_H
-#include <unistd.h>  // getpid, geteuid
+#include <unistd.h>  // geteuid
 #endif
 
 #include <algorithm>
@@ -60,11 +54,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <new>
 #include <optional>
-#include <span>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -80,6 +74,13 @@ extern "C" {
 }
 APLOG_USE_MODULE(hello);
 APR_DECLARE_OPTIONAL_FN(void, http2_get_num_workers, (server_rec*, int*, int*));
+
+// It came with httpd 2.4.60, and to 2.5 later. Where it exists, a type from the configuration
+// says that it is to be trusted.
+#if !(MODULE_MAGIC_NUMBER_MAJOR == 20120211 && MODULE_MAGIC_NUMBER_MINOR >= 132) && \
+    !AP_MODULE_MAGIC_AT_LEAST(20211221, 23)
+#define ap_set_content_type_ex(r, type, is_trusted) ap_set_content_type(r, type)
+#endif
 
 namespace {
 
@@ -104,18 +105,17 @@ T* make_in(apr_pool_t* pool, Arguments&&... arguments)
 }
 
 /// A copy that lives as long as the pool and ends in a zero, as C wants it.
-const char* copy_in(apr_pool_t* pool, std::string_view text)
+std::string_view copy_in(apr_pool_t* pool, std::string_view text)
 {
-    return apr_pstrmemdup(pool, text.data(), text.size());
+    return {apr_pstrmemdup(pool, text.data(), text.size()), text.size()};
 }
 
-/// By a clock that is the same in all processes and never goes back. What counts is the
-/// difference of two, which is right for 49 days.
+/// By a clock that all processes share and nobody sets. A difference is right for 49 days.
 std::uint32_t milliseconds_now()
 {
-    using std::chrono::milliseconds;
-    const auto now = std::chrono::steady_clock::now().time_since_epoch();
-    return static_cast<std::uint32_t>(std::chrono::duration_cast<milliseconds>(now).count());
+    using namespace std::chrono;
+    const auto now = steady_clock::now().time_since_epoch();
+    return static_cast<std::uint32_t>(duration_cast<milliseconds>(now).count());
 }
 
 // ---------------------------------------------------------------------------
@@ -137,6 +137,13 @@ struct Status {
     const char* line;  // code and reason, as the status line has them
 };
 
+constexpr int no_answer = 0;  // the code where the connection is to be closed instead
+
+struct Methods {
+    ap_method_list_t* listed;
+    const char* allow;  // the same as the field Allow has it; null: any method is answered
+};
+
 struct Message;
 struct File;
 
@@ -145,26 +152,40 @@ struct Config {
     File* file = nullptr;
     const Type* type = nullptr;
     const Status* status = nullptr;
+    const Methods* methods = nullptr;
+    std::optional<bool> is_first{};
 };
 
 /// What holds where a section lies within another: the nearest wins, field by field.
 Config merge(const Config& outer, const Config& inner)
 {
     // Every field is named here, so that one more does not compile until it is merged.
-    const auto& [message, file, type, status] = inner;
+    const auto& [message, file, type, status, methods, is_first] = inner;
     const bool has_body = message != nullptr || file != nullptr;
     return {
         .message = has_body ? message : outer.message,
         .file = has_body ? file : outer.file,
         .type = type != nullptr ? type : outer.type,
         .status = status != nullptr ? status : outer.status,
+        .methods = methods != nullptr ? methods : outer.methods,
+        .is_first = is_first ? is_first : outer.is_first,
     };
 }
 
-constexpr Type default_type{.value = "text/html; charset=utf-8", .escape = Escape::html, .tag = ""};
+const Config& config_of(const request_rec* r)
+{
+    return *static_cast<const Config*>(ap_get_module_config(r->per_dir_config, &hello_module));
+}
 
-// The body where no directive sets one. Written by the hook post_config, before there is
-// a second thread.
+bool is_first(const request_rec* r)
+{
+    return config_of(r).is_first.value_or(false);
+}
+
+// What holds where no directive says more. Those that need a pool are written by the hook
+// post_config, before there is a second thread.
+constexpr Type default_type{.value = "text/html; charset=utf-8", .escape = Escape::html, .tag = ""};
+const Methods* default_methods = nullptr;
 const Message* greeting = nullptr;
 
 // ---------------------------------------------------------------------------
@@ -182,7 +203,7 @@ struct Piece {
 
 /// Lives in a pool, with everything that it points to.
 struct Message {
-    std::span<const Piece> pieces{};
+    std::vector<Piece> pieces{};
     std::size_t text_size = 0;   // of all literal text
     std::string_view bytes{};    // the body, where there is no expression
     const char* etag = nullptr;  // strong: RFC 9110, section 8.8.1
@@ -191,10 +212,8 @@ struct Message {
     bool is_constant() const { return etag != nullptr; }
 };
 
-constexpr std::size_t etag_size = std::size_t{2} * APR_MD5_DIGESTSIZE + sizeof R"("")";
-
 /// A message without an expression. The bytes are not copied.
-Message constant(apr_pool_t* pool, std::string_view bytes) noexcept
+Message constant(apr_pool_t* pool, std::string_view bytes)
 {
     const auto* const data = reinterpret_cast<const unsigned char*>(bytes.data());
     const char* const digest = ap_md5_binary(pool, data, static_cast<int>(bytes.size()));
@@ -209,68 +228,59 @@ struct Origin {
     const char* file = nullptr;
 };
 
-/// The length of the expression that text starts with, from "%{" to its "}", with those
-/// within it. A backslash takes the next character with it: server/util_expr_scan.l of
-/// httpd. Returns 0 where there is no end.
-std::size_t expression_length(std::string_view text)
+/// Throws what is wrong with a text, and where it stands.
+[[noreturn]] void refuse(std::string_view text, const std::string& problem, const char* place = "")
+{
+    constexpr std::size_t enough = 60;
+    throw std::runtime_error(std::string(place) + '"' + std::string(text.substr(0, enough)) +
+                             (text.size() > enough ? "...\" " : "\" ") + problem);
+}
+
+/// The length of the expression that text starts with, from "%{" to its "}" with those within
+/// it, or 0; and whether a quote in it has no backslash, which takes the next character with
+/// it: server/util_expr_scan.l of httpd.
+std::pair<std::size_t, bool> measure_expression(std::string_view text)
 {
     int depth = 0;
+    bool has_quote = false;
     for (std::size_t at = 0; at < text.size(); ++at) {
         if (text[at] == '\\') {
             ++at;
         } else if (text.substr(at, 2) == "%{") {
             ++depth;
-        } else if (text[at] == '}' && --depth == 0) {
-            return at + 1;
-        }
-    }
-    return 0;
-}
-
-/// Why an expression must not reach httpd's scanner, which ends the process at a quote in
-/// an argument; null where it may.
-const char* unscannable(std::string_view text)
-{
-    if (text.find('\0') != std::string_view::npos) {
-        return "it holds a zero byte";
-    }
-    for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '\\') {
-            ++at;
         } else if (text[at] == '"' || text[at] == '\'') {
-            return "a quote in it needs a backslash before it (in a directive between double "
-                   "quotes: \\\\\\\")";
+            has_quote = true;
+        } else if (text[at] == '}' && --depth == 0) {
+            return {at + 1, has_quote};
         }
     }
-    return nullptr;
+    return {0, has_quote};
 }
 
-/// Parses one expression. Throws what is wrong with it, and where.
-Piece parse_expression(apr_pool_t* pool, std::string_view text, const Origin& origin, int line)
+/// Parses one expression, which stands at a place in a file, if it does. Throws what is wrong.
+Piece parse_expression(apr_pool_t* pool, std::string_view text, bool has_quote,
+                       const Origin& origin, int line, const char* place)
 {
-    const char* const source = copy_in(pool, text);
-    const char* const place =
-        origin.file == nullptr ? "" : apr_psprintf(pool, "%s:%d: ", origin.file, line);
+    const bool is_in_file = origin.file != nullptr;
+    const char* const source = copy_in(pool, text).data();
     auto* const expression = make_in<ap_expr_info_t>(pool);
-    expression->filename = origin.file == nullptr ? origin.config : origin.file;
+    expression->filename = is_in_file ? origin.file : origin.config;
     expression->line_number = static_cast<unsigned>(line);
-    expression->flags = AP_EXPR_FLAG_STRING_RESULT;
-    if (origin.file != nullptr) {
-        // Whoever may write the file need not be whoever may read all that httpd can.
-        expression->flags |= AP_EXPR_FLAG_RESTRICTED;
-    }
     expression->module_index = APLOG_MODULE_INDEX;
-    const char* error = unscannable(text);
-    if (error == nullptr) {
-        error = ap_expr_parse(pool, pool, expression, source, nullptr);
-    }
+    // Whoever may write a file need not be whoever may read all that httpd can.
+    expression->flags = AP_EXPR_FLAG_STRING_RESULT | (is_in_file ? AP_EXPR_FLAG_RESTRICTED : 0U);
+    // httpd's scanner ends the process at a quote in an argument.
+    const char* const error =
+        std::strlen(source) != text.size() ? "it holds a zero byte"
+        : has_quote ? "a quote in it needs a backslash before it (in a directive between double "
+                      "quotes: \\\\\\\")"
+                    : ap_expr_parse(pool, pool, expression, source, nullptr);
     if (error != nullptr) {
         throw std::runtime_error(
             std::string(place) + "bad expression \"" + source + "\": " + error +
-            "; expected a variable or a function of httpd's expressions whose "
-            "module is loaded, such as %{REMOTE_ADDR}" +
-            (origin.file == nullptr ? ""
-                                    : ", but none that reads a file, as file and filesize do") +
+            "; expected a variable or a function of httpd's expressions whose module is loaded, "
+            "such as %{REMOTE_ADDR}" +
+            (is_in_file ? ", but none that reads a file, as file and filesize do" : "") +
             "; \\%{ stands for a literal %{");
     }
     return {.text = {},
@@ -279,60 +289,51 @@ Piece parse_expression(apr_pool_t* pool, std::string_view text, const Origin& or
                                    origin.line, place, source)};
 }
 
-/// The beginning of a text, for a message to a person.
-std::string shown(std::string_view text)
-{
-    constexpr std::size_t enough = 60;
-    return '"' + std::string(text.substr(0, enough)) + (text.size() > enough ? "...\"" : "\"");
-}
-
 /// Parses a body. Throws what is wrong with it.
 Message parse(apr_pool_t* pool, std::string_view text, const Origin& origin)
 {
-    std::vector<Piece> pieces;
+    Message message;
     std::string literal;
-    std::size_t text_size = 0;
+    std::size_t done = 0;
     int line = origin.file == nullptr ? origin.line : 1;
     const auto end_piece = [&](Piece piece) {
-        piece.text = {copy_in(pool, literal), literal.size()};
-        pieces.push_back(piece);
-        text_size += literal.size();
+        piece.text = copy_in(pool, literal);
+        message.pieces.push_back(piece);
+        message.text_size += literal.size();
         literal.clear();
     };
-    for (;;) {
-        const std::size_t at = text.find("%{");
-        if (at == std::string_view::npos) {
-            literal += text;
-            break;
-        }
-        const bool is_escaped = at > 0 && text[at - 1] == '\\';
-        const std::string_view before = text.substr(0, is_escaped ? at - 1 : at);
-        literal += before;
-        if (origin.file != nullptr) {
-            line += static_cast<int>(std::count(before.begin(), before.end(), '\n'));
-        }
-        text.remove_prefix(at);
+    for (std::size_t at = 0; (at = text.find("%{", done)) != std::string_view::npos;) {
+        const std::string_view before = text.substr(done, at - done);
+        const bool is_escaped = before.ends_with('\\');
+        literal += before.substr(0, before.size() - (is_escaped ? 1 : 0));
+        line += static_cast<int>(std::count(before.begin(), before.end(), '\n'));
         if (is_escaped) {
             literal += "%{";
-            text.remove_prefix(2);
+            done = at + 2;
             continue;
         }
-        const std::size_t length = expression_length(text);
+        const char* const place =
+            origin.file == nullptr ? "" : apr_psprintf(pool, "%s:%d: ", origin.file, line);
+        const auto [length, has_quote] = measure_expression(text.substr(at));
         if (length == 0) {
-            throw std::runtime_error(
-                (origin.file == nullptr ? "" : origin.file + (":" + std::to_string(line)) + ": ") +
-                shown(text) + " has no closing brace; expected %{...}, or \\%{ for a literal %{");
+            refuse(text.substr(at),
+                   "has no closing brace; expected %{...}, or \\%{ for a literal %{", place);
         }
-        end_piece(parse_expression(pool, text.substr(0, length), origin, line));
-        text.remove_prefix(length);
+        end_piece(parse_expression(pool, text.substr(at, length), has_quote, origin, line, place));
+        done = at + length;
     }
-    if (pieces.empty()) {
-        return constant(pool, {copy_in(pool, literal), literal.size()});
+    literal += text.substr(done);
+    if (message.pieces.empty()) {
+        return constant(pool, copy_in(pool, literal));
     }
     end_piece({});
-    auto* const copies = static_cast<Piece*>(apr_palloc(pool, pieces.size() * sizeof(Piece)));
-    std::uninitialized_copy(pieces.begin(), pieces.end(), copies);
-    return {.pieces = {copies, pieces.size()}, .text_size = text_size};
+    return message;
+}
+
+/// A body, by expressions or as it is. Throws what is wrong with it.
+Message make_body(apr_pool_t* pool, std::string_view text, bool is_verbatim, const Origin& origin)
+{
+    return is_verbatim ? constant(pool, copy_in(pool, text)) : parse(pool, text, origin);
 }
 
 // ---------------------------------------------------------------------------
@@ -349,49 +350,42 @@ char* put(char* out, std::string_view text)
     return std::copy(text.begin(), text.end(), out);
 }
 
+bool is_control(char c)
+{
+    return static_cast<unsigned char>(c) < 0x20;
+}
+
 /// HTML text, safe in element content and in an attribute in quotes of either kind. A
 /// control character has no place there, and ESC would switch the character set where the
 /// type names none.
 char* put_html(char* out, std::string_view value)
 {
     for (const char c : value) {
-        const bool is_control =
-            static_cast<unsigned char>(c) < 0x20 && c != '\t' && c != '\n' && c != '\r';
-        const auto escaped = c == '&'     ? "&amp;"sv
-                             : c == '<'   ? "&lt;"sv
-                             : c == '>'   ? "&gt;"sv
-                             : c == '"'   ? "&quot;"sv
-                             : c == '\''  ? "&#39;"sv
-                             : is_control ? "&#xFFFD;"sv
-                                          : ""sv;
-        if (escaped.empty()) {
-            *out++ = c;
-        } else {
-            out = put(out, escaped);
-        }
+        const auto escaped = c == '&'    ? "&amp;"sv
+                             : c == '<'  ? "&lt;"sv
+                             : c == '>'  ? "&gt;"sv
+                             : c == '"'  ? "&quot;"sv
+                             : c == '\'' ? "&#39;"sv
+                             : is_control(c) && c != '\t' && c != '\n' && c != '\r'
+                                 ? "&#xFFFD;"sv
+                                 : std::string_view(&c, 1);
+        out = put(out, escaped);
     }
     return out;
 }
 
-struct Sequence {
-    std::size_t length;
-    char32_t code;
-};
-
-/// The UTF-8 sequence that text starts with, or the part of one that a single U+FFFD
-/// replaces: The Unicode Standard, table 3-7 and "Substitution of Maximal Subparts".
-Sequence utf8_sequence(std::string_view text)
+/// The length and the code of the UTF-8 sequence that text starts with, or of the part of one
+/// that a single U+FFFD replaces: The Unicode Standard, table 3-7 and "Substitution of Maximal
+/// Subparts".
+std::pair<std::size_t, char32_t> decode_utf8(std::string_view text)
 {
     constexpr char32_t replacement = 0xFFFD;
     const auto byte = [text](std::size_t at) {
         return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
     };
     const unsigned lead = byte(0);
-    if (lead < 0x80) {
-        return {.length = 1, .code = lead};
-    }
     if (lead < 0xC2 || lead > 0xF4) {
-        return {.length = 1, .code = replacement};
+        return {1, lead < 0x80 ? lead : replacement};
     }
     const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
     // The second byte rules out over-long forms, surrogates, and what lies past U+10FFFF.
@@ -400,13 +394,13 @@ Sequence utf8_sequence(std::string_view text)
     char32_t code = lead & (0x7FU >> length);
     for (std::size_t at = 1; at < length; ++at) {
         if (byte(at) < lowest || byte(at) > highest) {
-            return {.length = at, .code = replacement};
+            return {at, replacement};
         }
         code = code << 6U | (byte(at) & 0x3FU);
         lowest = 0x80;
         highest = 0xBF;
     }
-    return {.length = length, .code = code};
+    return {length, code};
 }
 
 /// The content of a string of JSON (RFC 8259, section 7) or JavaScript, in ASCII whatever
@@ -421,7 +415,7 @@ char* put_script(char* out, std::string_view value)
         }
     };
     while (!value.empty()) {
-        const auto [length, code] = utf8_sequence(value);
+        const auto [length, code] = decode_utf8(value);
         if (code > 0xFFFF) {
             put_unit(0xD7C0 + (code >> 10U));  // the surrogates
             put_unit(0xDC00 + (code & 0x3FFU));
@@ -441,7 +435,7 @@ char* put_script(char* out, std::string_view value)
 char* put_line(char* out, std::string_view value, bool is_csv)
 {
     for (const char c : value) {
-        *out++ = static_cast<unsigned char>(c) < 0x20 || c == 0x7F ? ' ' : c;
+        *out++ = is_control(c) || c == 0x7F ? ' ' : c;
         if (is_csv && c == '"') {
             *out++ = c;
         }
@@ -466,14 +460,12 @@ std::string_view render(request_rec* r, const Message& message, Escape escape)
     auto* const values =
         static_cast<std::string_view*>(apr_palloc(r->pool, count * sizeof(std::string_view)));
     for (std::size_t i = 0; i < count; ++i) {
-        const Piece& piece = message.pieces[i];
+        const auto& [text, expression, origin] = message.pieces[i];
         const char* error = nullptr;
-        const char* value = "";
-        if (piece.expression != nullptr) {
-            value = ap_expr_str_exec(r, piece.expression, &error);
-        }
+        const char* const value =
+            expression != nullptr ? ap_expr_str_exec(r, expression, &error) : "";
         if (error != nullptr) {
-            throw std::runtime_error(std::string(piece.origin) + ": " + error);
+            throw std::runtime_error(std::string(origin) + ": " + error);
         }
         new (&values[i]) std::string_view(value);
         size += values[i].size() * longest_escape;
@@ -488,296 +480,234 @@ std::string_view render(request_rec* r, const Message& message, Escape escape)
 }
 
 // ---------------------------------------------------------------------------
-// What children share
-//
-// The newest good version of a file, in memory that outlives restarts. Nobody waits here,
-// and whoever is stopped or killed leaves the newest version whole: only who has claimed a
-// slot writes there. What is shared holds no pointer, since the parent, which is root, would
-// follow what any child can write.
-
-constexpr std::size_t largest_file = 1'048'576;  // bytes: 1 MiB
-
-struct Shared {
-    struct Slot {
-        std::atomic<pid_t> writer;  // or 0
-        std::uint64_t mark;
-        apr_time_t mtime;
-        std::size_t size;
-        char text[largest_file];
-    };
-    static constexpr std::uint64_t slot_count = 4;
-
-    std::atomic<std::uint64_t> newest;         // counts versions from 1; modulo slots: its slot
-    std::atomic<std::uint64_t> seen;           // what was found last, and since when: see is_whole
-    std::atomic<std::uint64_t> complaint;      // the version that was complained of last, or 0
-    std::atomic<std::uint32_t> complained_at;  // milliseconds
-    Slot slots[slot_count];
-
-    static_assert(decltype(newest)::is_always_lock_free, "processes share it");
-
-    bool has(std::uint64_t mark) const { return slots[newest % slot_count].mark == mark; }
-    void publish(std::uint64_t before, std::uint64_t mark, apr_time_t mtime, std::string_view text);
-};
-
-/// Makes this the newest version, unless another one has come after the one before.
-void Shared::publish(std::uint64_t before, std::uint64_t mark, apr_time_t mtime,
-                     std::string_view text)
-{
-    for (std::uint64_t number = before + 1; number < before + slot_count; ++number) {
-        Slot& slot = slots[number % slot_count];
-        apr_proc_t writer{};
-        writer.pid = slot.writer;
-        const bool is_free = writer.pid == 0 ||
-                             std::error_code(apr_proc_kill(&writer, 0), std::generic_category()) ==
-                                 std::errc::no_such_process;
-        if (!is_free || !slot.writer.compare_exchange_strong(writer.pid, getpid())) {
-            continue;
-        }
-        if (newest == before) {  // else this slot may be the newest's by now
-            std::atomic_thread_fence(std::memory_order_release);
-            slot.mark = mark;
-            slot.mtime = mtime;
-            slot.size = text.size();
-            put(slot.text, text);
-            newest.compare_exchange_strong(before, number);
-        }
-        slot.writer = 0;
-        return;
-    }
-}
-
-/// What the parent keeps of it, in the pool of the process: no pointer to this module's code,
-/// which a restart loads anew.
-struct Kept {
-    const char* path = nullptr;
-    apr_pool_t* pool = nullptr;  // that all of it is in
-    Shared* shared = nullptr;
-    Kept* next = nullptr;
-};
-
-/// Throws why there is no memory to share.
-Kept* make_kept(apr_pool_t* process_pool, const char* path)
-{
-    apr_pool_t* pool = nullptr;
-    apr_shm_t* memory = nullptr;
-    apr_pool_create(&pool, process_pool);
-    // Of all its room only what is written becomes memory.
-    const apr_status_t status = apr_shm_create(&memory, sizeof(Shared), nullptr, pool);
-    if (status != APR_SUCCESS) {
-        apr_pool_destroy(pool);
-        throw std::system_error(status, std::generic_category(), "memory that children share");
-    }
-    auto* const shared = new (apr_shm_baseaddr_get(memory)) Shared;
-    shared->slots[0].mark = 0;  // there is no version yet
-    return make_in<Kept>(pool, apr_pstrdup(pool, path), pool, shared, nullptr);
-}
-
-// ---------------------------------------------------------------------------
 // The file
 //
 // A body in a file is read by the children, as the user that they have changed to, so what
-// only root can read is never served. All of them give the same version, whatever becomes
-// of the file. No request waits for a writer, or for another process.
+// only root can read is never served. They share the newest good version in memory that
+// outlives restarts, so all of them give the same one, whatever becomes of the file. Nobody
+// waits here for a writer, or for another process.
 
 constexpr std::uint32_t quiet = 100;    // milliseconds that a whole file was left alone
 constexpr std::uint32_t second = 1000;  // milliseconds
 constexpr apr_int32_t looked_for = APR_FINFO_MIN | APR_FINFO_IDENT;
+constexpr std::hash<std::string_view> hash;
 
-/// What lies at a path; all zero where it is nothing.
-apr_finfo_t look(const char* path, apr_pool_t* pool)
-{
-    apr_finfo_t found{};
-    return apr_stat(&found, path, looked_for, pool) == APR_SUCCESS ? found : apr_finfo_t{};
-}
-
-/// A number for what tells one version of a file from another.
+/// A number for what tells one version of a file from another; odd, so never 0.
 std::uint64_t mark_of(const apr_finfo_t& found)
 {
     const auto number = [](auto field) { return static_cast<std::uint64_t>(field); };
     // An mtime can be put back, and then the ctime tells.
     const std::uint64_t fields[] = {number(found.device), number(found.inode), number(found.size),
                                     number(found.mtime), number(found.ctime)};
-    const std::string_view bytes(reinterpret_cast<const char*>(fields), sizeof fields);
-    return std::hash<std::string_view>{}(bytes) | 1U;
+    return hash({reinterpret_cast<const char*>(fields), sizeof fields}) | 1U;
 }
 
-/// Reads what was found, or nothing where it is another version by now. Throws why it
-/// cannot be a body.
-std::optional<std::string> read_body(const char* path, const apr_finfo_t& found, apr_pool_t* pool)
+struct Version {
+    std::uint64_t mark;
+    apr_time_t mtime;
+    std::size_t size;   // of its text
+    std::uint64_t sum;  // of text and mark
+};
+
+/// A version and a time in one, so that no two processes mix theirs.
+std::uint64_t stamp(std::uint64_t mark, std::uint32_t milliseconds)
 {
-    const std::string name = std::string("\"") + path + '"';
-    const auto check = [&name](apr_status_t status) {
-        if (status != APR_SUCCESS) {
-            throw std::system_error(status, std::generic_category(),
-                                    name + " cannot be read, expected a file that holds the body");
-        }
-    };
-    const auto size = static_cast<std::size_t>(found.size);
-    if (found.filetype != APR_NOFILE && found.filetype != APR_REG) {
-        throw std::runtime_error(name + " is not a regular file; expected one that holds the body");
-    }
-    if (found.filetype == APR_REG && size == 0) {
-        throw std::runtime_error(name + " is empty; expected the body");
-    }
-    if (size > largest_file) {
-        throw std::runtime_error(name + " has " + std::to_string(size) +
-                                 " bytes; expected 1 MiB (1048576 bytes) at most");
-    }
-    apr_file_t* file = nullptr;
-    // Where somebody has just put a pipe, opening must not wait for a writer.
-    check(apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_NONBLOCK, APR_OS_DEFAULT, pool));
-    const std::unique_ptr<apr_file_t, decltype(&apr_file_close)> closes(file, apr_file_close);
-    std::string text(size, '\0');
-    const apr_status_t status = apr_file_read_full(file, text.data(), size, nullptr);
-    apr_finfo_t info{};
-    check(apr_file_info_get(&info, looked_for, file));
-    if (mark_of(info) != mark_of(found)) {
-        return std::nullopt;
-    }
-    if (APR_STATUS_IS_EOF(status)) {
-        throw std::runtime_error(name + " ends before its size; expected a plain file");
-    }
-    check(status);
-    return text;
+    return mark << 32U | milliseconds;
 }
+
+/// What children share of a file; behind it are the texts of the two versions. It holds no
+/// pointer, since the parent, which is root, would follow what any child can write.
+struct Shared {
+    std::atomic<std::uint64_t> newest;  // counts versions; odd or even, it is the one or the other
+    std::atomic<std::uint64_t> seen;    // what was found last, and when
+    std::atomic<std::uint64_t> said;    // what was complained of last, and when
+    Version versions[2];
+    static_assert(decltype(newest)::is_always_lock_free, "processes share it");
+};
 
 using SharedMessage = std::shared_ptr<const Message>;
-std::vector<File*> files;  // that the configuration names, each once
+std::map<std::string, File*> files;  // that the configuration names, by path and way of reading
 
 /// A file that HelloFile names. The threads of a child share it.
 struct File {
     const char* path;
+    bool is_verbatim;
     Origin origin;
     server_rec* server;
     Shared* shared = nullptr;
-    std::mutex mutex{};            // guards what follows
-    std::uint64_t number = 0;      // of the newest version that was taken
-    SharedMessage message{};       // the newest good one
-    std::uint64_t refused = 0;     // the version that is known to be bad
-    std::uint32_t refused_at = 0;  // and since when: in milliseconds
-    ~File() { std::erase(files, this); }
-    SharedMessage make(std::uint64_t mark, apr_time_t mtime, std::string_view text) const;
-    SharedMessage current(apr_pool_t* pool);
-    bool is_whole(std::uint64_t mark) const;
-    void load(const apr_finfo_t& found, apr_pool_t* pool);
-    void take_newest();
-    void complain(std::uint64_t mark, const char* reason, apr_pool_t* pool) const;
-};
+    std::mutex mutex{};        // guards what follows
+    std::uint64_t number = 0;  // of the newest version that was taken
+    SharedMessage message{};   // the newest good one
 
-/// Makes a version, in a pool of its own: versions come and go in any thread. Throws what is
-/// wrong with the text.
-SharedMessage File::make(std::uint64_t mark, apr_time_t mtime, std::string_view text) const
-{
-    apr_pool_t* pool = nullptr;
-    apr_pool_create_unmanaged_ex(&pool, nullptr, nullptr);
-    const std::shared_ptr<apr_pool_t> owner(pool, apr_pool_destroy);
-    auto* const made = make_in<Message>(pool, parse(pool, text, origin));
-    made->mark = mark;
-    made->mtime = mtime;
-    return {owner, made};
-}
+    std::size_t most() const { return std::size_t{is_verbatim ? 16U : 1U} << 20U; }  // bytes
+    char* shared_text(std::uint64_t version) const
+    {
+        return reinterpret_cast<char*>(shared + 1) + version % 2 * most();
+    }
 
-/// Takes the newest version that any child has found.
-void File::take_newest()
-{
-    for (std::uint64_t newest = shared->newest; newest != number; newest = shared->newest) {
-        const Shared::Slot& slot = shared->slots[newest % Shared::slot_count];
-        const std::uint64_t mark = slot.mark;
-        const apr_time_t mtime = slot.mtime;
-        const std::string text(slot.text, std::min(slot.size, largest_file));
-        std::atomic_thread_fence(std::memory_order_acquire);
-        if (newest != shared->newest) {
-            continue;  // somebody may have written there meanwhile
+    /// What lies at the path; all zero where it is nothing.
+    apr_finfo_t look(apr_pool_t* pool) const
+    {
+        apr_finfo_t found{};
+        return apr_stat(&found, path, looked_for, pool) == APR_SUCCESS ? found : apr_finfo_t{};
+    }
+
+    /// Reads what was found, or nothing where it is another version by now. Throws why it
+    /// cannot be a body.
+    std::optional<std::string> read(const apr_finfo_t& found, apr_pool_t* pool) const
+    {
+        const auto size = static_cast<std::size_t>(found.size);
+        const bool is_there = found.filetype != APR_NOFILE;
+        const char* const problem =
+            is_there && found.filetype != APR_REG
+                ? "is not a regular file; expected one that holds the body"
+            : is_there && size == 0 ? "is empty; expected the body"
+            : size > most()
+                ? apr_psprintf(pool, "has %" APR_SIZE_T_FMT " bytes; expected %d MiB at most", size,
+                               is_verbatim ? 16 : 1)
+                : nullptr;
+        if (problem != nullptr) {
+            refuse(path, problem);
         }
-        number = newest;
+        std::string text(size, '\0');
+        apr_file_t* file = nullptr;
+        // Where somebody has just put a pipe, opening must not wait for a writer.
+        apr_status_t status =
+            apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_NONBLOCK, APR_OS_DEFAULT, pool);
+        if (status == APR_SUCCESS) {
+            apr_finfo_t info{};
+            status = apr_file_read_full(file, text.data(), size, nullptr);
+            apr_file_info_get(&info, looked_for, file);
+            apr_file_close(file);
+            if (mark_of(info) != mark_of(found)) {
+                return std::nullopt;
+            }
+        }
+        if (char reason[120]; status != APR_SUCCESS) {
+            refuse(path, std::string("cannot be read, expected a file that holds the body: ") +
+                             apr_strerror(status, reason, sizeof reason));
+        }
+        return text;
+    }
+
+    /// Makes a body, in a pool of its own: versions come and go in any thread. Throws what is
+    /// wrong with the text.
+    SharedMessage make(std::uint64_t mark, apr_time_t mtime, std::string_view text) const
+    {
+        apr_pool_t* pool = nullptr;
+        apr_pool_create_unmanaged_ex(&pool, nullptr, nullptr);
+        const std::shared_ptr<apr_pool_t> owner(pool, apr_pool_destroy);
+        auto* const made = make_in<Message>(pool, make_body(pool, text, is_verbatim, origin));
+        made->mark = mark;
+        made->mtime = mtime;
+        return {owner, made};
+    }
+
+    /// Takes the newest version that any child has found. Where a writer was stopped in the
+    /// middle, and goes on where another one writes by then, the sum tells.
+    void take_newest()
+    {
+        const std::uint64_t before = std::exchange(number, shared->newest);
+        for (std::uint64_t at = number; at != before && number - at < 2; --at) {
+            const auto [mark, mtime, size, sum] = shared->versions[at % 2];
+            const std::string text(shared_text(at), std::min(size, most()));
+            if (mark != 0 && sum == (hash(text) ^ mark)) {
+                message = make(mark, mtime, text);
+                return;
+            }
+        }
+    }
+
+    /// Takes a version, and gives it to all children. The one before stays.
+    void take(std::uint64_t mark, apr_time_t mtime, std::string_view text)
+    {
+        message = make(mark, mtime, text);
+        const std::uint64_t mine = shared->newest + 1;
+        put(shared_text(mine), text);
+        shared->versions[mine % 2] = {mark, mtime, text.size(), hash(text) ^ mark};
+        shared->newest = mine;
+    }
+
+    /// Whether a version is whole: somebody has seen it for long enough. Its dates tell nothing,
+    /// since a file server's clock may be wrong.
+    bool is_whole(std::uint64_t mark) const
+    {
+        const std::uint64_t now = stamp(mark, milliseconds_now());
+        const std::uint64_t seen = shared->seen;
+        if (now >> 32U != seen >> 32U) {
+            shared->seen = now;
+            return false;
+        }
+        // What was refused was stamped with a time that is still to come.
+        return static_cast<std::uint32_t>(now - seen + second) >= quiet + second;
+    }
+
+    /// Says what is wrong with a version: once for all children, and at most once a second.
+    void complain(std::uint64_t mark, const char* reason, apr_pool_t* pool) const
+    {
+        // The same version is another one where a good one was between: both may be no file.
+        const std::uint64_t good = message != nullptr ? message->mark : 0;
+        const std::uint64_t now = stamp(mark ^ good, milliseconds_now());
+        std::uint64_t said = shared->said;
+        if (static_cast<std::uint32_t>(now - said) >= second &&
+            shared->said.compare_exchange_strong(said, now) && now >> 32U != said >> 32U) {
+            char* user = nullptr;
+            apr_uid_name_get(&user, geteuid(), pool);
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, server, "%s at %s:%d: %s (as %s); %s",
+                         origin.directive, origin.config, origin.line, reason,
+                         user != nullptr ? user : "a user without a name",
+                         message != nullptr ? "the last good version goes on being served"
+                                            : "there is no good version, so the answer is 500");
+        }
+    }
+
+    /// The version to answer a request with; null where there never was a good one. Takes what
+    /// has changed.
+    SharedMessage current(apr_pool_t* pool)
+    {
+        if (shared == nullptr) {
+            return nullptr;
+        }
+        const apr_finfo_t found = look(pool);
+        const std::uint64_t mark = mark_of(found);
+        const std::lock_guard lock(mutex);
         try {
-            message = make(mark, mtime, text);
-        } catch (const std::runtime_error&) {
-            // Its expressions are another configuration's.
+            take_newest();
+            if (message != nullptr && message->mark == mark) {
+                return message;
+            }
+            if (!is_whole(mark)) {
+                if (message == nullptr) {
+                    complain(~mark, "the file has just changed, and may not be whole yet", pool);
+                }
+            } else if (const auto text = read(found, pool)) {
+                take(mark, found.mtime, *text);
+            }
+        } catch (const std::exception& error) {
+            // Some causes pass, such as too many open files: it is tried again in a second.
+            shared->seen = stamp(mark, milliseconds_now() + second - quiet);
+            complain(mark, error.what(), pool);
         }
+        return message;
     }
-}
-
-/// Whether a version is whole: somebody has seen it for long enough. Its dates tell nothing,
-/// since a file server's clock may be wrong.
-bool File::is_whole(std::uint64_t mark) const
-{
-    // Half of the mark and a time in one, so that no two processes mix theirs.
-    const std::uint64_t now = mark << 32U | milliseconds_now();
-    const std::uint64_t seen = shared->seen;
-    if (now >> 32U != seen >> 32U) {
-        shared->seen = now;
-        return false;
-    }
-    return static_cast<std::uint32_t>(now - seen) >= quiet;
-}
-
-/// Says what is wrong with a version: once for all children, and not more than once a second.
-void File::complain(std::uint64_t mark, const char* reason, apr_pool_t* pool) const
-{
-    const std::uint32_t now = milliseconds_now();
-    std::uint32_t last = shared->complained_at;
-    if (mark != shared->complaint && now - last >= second &&
-        shared->complained_at.compare_exchange_strong(last, now)) {
-        shared->complaint = mark;
-        char* user = nullptr;
-        apr_uid_name_get(&user, geteuid(), pool);
-        ap_log_error(APLOG_MARK, APLOG_ERR, 0, server, "%s at %s:%d: %s (as %s); %s",
-                     origin.directive, origin.config, origin.line, reason,
-                     user != nullptr ? user : "a user without a name",
-                     message != nullptr ? "the last good version goes on being served"
-                                        : "there is no good version, so the answer is 500");
-    }
-}
-
-/// Reads what was found, and gives it to all children. Where it cannot be served, complains,
-/// and leaves it alone for a second: some causes pass, such as too many open files.
-void File::load(const apr_finfo_t& found, apr_pool_t* pool)
-{
-    const std::uint64_t mark = mark_of(found);
-    try {
-        if (const auto text = read_body(path, found, pool)) {
-            make(mark, found.mtime, *text);
-            shared->publish(number, mark, found.mtime, *text);
-            shared->complaint = 0;
-        }
-    } catch (const std::exception& error) {
-        refused = mark;
-        refused_at = milliseconds_now();
-        complain(mark, error.what(), pool);
-    }
-}
-
-/// The version to answer a request with; null where there never was a good one. Takes what
-/// has changed.
-SharedMessage File::current(apr_pool_t* pool)
-{
-    if (shared == nullptr) {
-        return nullptr;
-    }
-    const apr_finfo_t found = look(path, pool);
-    const std::uint64_t mark = mark_of(found);
-    const std::lock_guard lock(mutex);
-    take_newest();
-    const bool is_refused = refused == mark && milliseconds_now() - refused_at < second;
-    if (message != nullptr && message->mark == mark) {
-        if (shared->complaint != 0) {
-            shared->complaint = 0;
-        }
-    } else if (!is_refused && is_whole(mark)) {
-        load(found, pool);
-        take_newest();
-    } else if (!is_refused && message == nullptr) {
-        complain(mark, "the file has just changed, and may not be whole yet", pool);
-    }
-    return message;
-}
+};
 
 // ---------------------------------------------------------------------------
 // The directives
 //
-// Each setter takes the value, or throws what is wrong with it. httpd adds the file and
+// Each setter takes the values, or throws what is wrong with them. httpd adds the file and
 // the line, and the guard the directive's name.
+
+using Words = std::vector<const char*>;
+
+/// Whether a body is taken as it is: by the word after the first.
+bool is_verbatim(const Words& words)
+{
+    if (words.size() > 1 && apr_cstr_casecmp(words[1], "verbatim") != 0) {
+        refuse(words[1], "is no option; expected verbatim, or nothing");
+    }
+    return words.size() > 1;
+}
 
 Origin origin_of(const cmd_parms* cmd)
 {
@@ -786,39 +716,78 @@ Origin origin_of(const cmd_parms* cmd)
             .line = cmd->directive->line_num};
 }
 
-void set_message(cmd_parms* cmd, Config& config, const char* value)
+void set_message(cmd_parms* cmd, Config& config, const Words& words)
 {
-    config.message = make_in<Message>(cmd->pool, parse(cmd->pool, value, origin_of(cmd)));
+    config.message = make_in<Message>(
+        cmd->pool, make_body(cmd->pool, words[0], is_verbatim(words), origin_of(cmd)));
     config.file = nullptr;
 }
 
-/// Whether a bad HelloFile is an error. At a restart there may be a version from before to
-/// serve, and the children say what is wrong.
-bool is_first_start()
+/// Reads up to the end tag, and puts a HelloMessage in the place of all, without the
+/// indentation that its lines have in common. This is done while httpd reads, since it would
+/// join and trim lines, and put values into them.
+void set_block(cmd_parms* cmd, ap_directive_t*& place, const Words& words)
 {
-    return ap_state_query(AP_SQ_CONFIG_GEN) <= 1;
+    const bool is_plain = words[0] == ">"sv;
+    if (!is_plain && apr_cstr_casecmp(words[0], "verbatim>") != 0) {
+        refuse(words[0], "is no option; expected <HelloMessage> or <HelloMessage verbatim>");
+    }
+    place = make_in<ap_directive_t>(cmd->pool);
+    place->directive = "HelloMessage";
+    place->filename = cmd->config_file->name;
+    place->line_num = static_cast<int>(cmd->config_file->line_number);
+    const auto indentation = [](const std::string& line) { return line.find_first_not_of(" \t"); };
+    std::vector<std::string> lines;
+    std::size_t common = std::string::npos;
+    for (;;) {
+        std::string line;
+        for (char c = 0;
+             !line.ends_with('\n') && ap_cfg_getc(&c, cmd->config_file) == APR_SUCCESS;) {
+            line += c;
+        }
+        char* const tag = apr_pstrdup(cmd->temp_pool, line.c_str());
+        apr_collapse_spaces(tag, tag);
+        if (apr_cstr_casecmp(tag, "</HelloMessage>") == 0) {
+            break;
+        }
+        if (line.size() != std::strlen(line.c_str())) {
+            throw std::runtime_error(
+                "a zero byte; expected text, since only HelloFile takes any bytes");
+        }
+        if (line.empty()) {
+            throw std::runtime_error("expected a line </HelloMessage> after it");
+        }
+        common = *tag != '\0' ? std::min(common, indentation(line)) : common;
+        lines.push_back(line);
+    }
+    common = common == std::string::npos ? 0 : common;  // all lines are blank
+    std::string quoted = "\"";
+    for (const std::string& line : lines) {
+        for (const char c :
+             line.substr(std::min(common, std::min(indentation(line), line.size())))) {
+            quoted += c == '"' || c == '\\' ? "\\" : "";
+            quoted += c;
+        }
+    }
+    place->args = apr_pstrcat(cmd->pool, quoted.c_str(), is_plain ? "\"" : "\" verbatim", nullptr);
 }
 
-void set_file(cmd_parms* cmd, Config& config, const char* value)
+void set_file(cmd_parms* cmd, Config& config, const Words& words)
 {
-    const char* const path = ap_server_root_relative(cmd->pool, value);
-    if (path == nullptr || *value == '\0') {
-        throw std::runtime_error(shown(value) +
-                                 " is not a path; expected a file, absolute or "
-                                 "relative to ServerRoot");
+    const char* const path = ap_server_root_relative(cmd->pool, words[0]);
+    if (path == nullptr || *words[0] == '\0') {
+        refuse(words[0], "is not a path; expected a file, absolute or relative to ServerRoot");
     }
-    const auto is_it = [path](const File* file) { return std::strcmp(file->path, path) == 0; };
-    const auto named = std::find_if(files.begin(), files.end(), is_it);
-    File* file = named != files.end() ? *named : nullptr;
+    const bool verbatim = is_verbatim(words);
+    File*& file = files[std::string(path) + (verbatim ? " verbatim" : "")];
     if (file == nullptr) {
         Origin origin = origin_of(cmd);
         origin.file = path;
-        file = make_in<File>(cmd->pool, path, origin, cmd->server);
-        files.push_back(file);
-        if (is_first_start()) {
-            const apr_finfo_t found = look(path, cmd->temp_pool);
-            if (const auto text = read_body(path, found, cmd->temp_pool)) {
-                file->make(mark_of(found), found.mtime, *text);
+        file = make_in<File>(cmd->pool, path, verbatim, origin, cmd->server);
+        // At a restart there may be a version from before, and the children say what is wrong.
+        if (ap_state_query(AP_SQ_CONFIG_GEN) <= 1) {
+            if (const auto text = file->read(file->look(cmd->temp_pool), cmd->temp_pool)) {
+                file->make(0, 0, *text);
             }
         }
     }
@@ -826,90 +795,121 @@ void set_file(cmd_parms* cmd, Config& config, const char* value)
     config.file = file;
 }
 
-/// How values are escaped in a media type, which is in lower case.
-Escape escape_of(std::string_view type)
+/// Whether the text matches, whatever its case.
+bool matches(apr_pool_t* pool, const std::string& pattern, const char* text)
 {
-    const std::string_view essence = type.substr(0, type.find_first_of("; \t"));
+    const int flags = AP_REG_EXTENDED | AP_REG_ICASE;
+    return ap_regexec(ap_pregcomp(pool, pattern.c_str(), flags), text, 0, nullptr, 0) == 0;
+}
+
+/// How values are escaped in a media type.
+Escape escape_of(apr_pool_t* pool, const char* type)
+{
+    const auto is = [pool, type](const std::string& essence) {
+        return matches(pool, "^(" + essence + ")([; \t]|$)", type);
+    };
     // By all their names, such as "text/jscript", "text/json5" and "application/x-ndjson":
     // https://mimesniff.spec.whatwg.org/#javascript-mime-type and RFC 6839.
-    for (const auto name :
-         {"json"sv, "javascript"sv, "ecmascript"sv, "jscript"sv, "livescript"sv}) {
-        if (essence.find(name) != std::string_view::npos) {
-            return Escape::script;
-        }
-    }
-    for (const auto name : {"text/event-stream"sv, "text/tab-separated-values"sv, "text/uri-list"sv,
-                            "text/calendar"sv, "text/vcard"sv, "text/x-vcard"sv, "text/vtt"sv,
-                            "text/cache-manifest"sv, "application/openmetrics-text"sv}) {
-        if (essence == name) {
-            return Escape::line;
-        }
-    }
-    const bool is_csv = essence.ends_with("csv") || essence == "text/comma-separated-values";
-    return is_csv ? Escape::csv : essence == "text/plain" ? Escape::none : Escape::html;
+    return is("[^; \t]*(json|(java|ecma|j|live)script)[^; \t]*") ? Escape::script
+           : is("text/(event-stream|tab-separated-values|uri-list|calendar|(x-)?vcard|vtt|"
+                "cache-manifest)|application/openmetrics-text")
+               ? Escape::line
+           : is("[^; \t]*csv|text/comma-separated-values") ? Escape::csv
+           : is("text/plain")                              ? Escape::none
+                                                           : Escape::html;
 }
 
-/// Whether the text matches, whatever its case.
-bool matches(apr_pool_t* pool, const char* pattern, const char* text)
-{
-    const ap_regex_t* const compiled = ap_pregcomp(pool, pattern, AP_REG_EXTENDED | AP_REG_ICASE);
-    return ap_regexec(compiled, text, 0, nullptr, 0) == 0;
-}
-
-void set_type(cmd_parms* cmd, Config& config, const char* value)
-{
-// RFC 9110, section 8.3.1.
+// RFC 9110, sections 5.6.2 and 5.6.6.
 #define TOKEN "[!#$%&'*+.^_`|~0-9A-Za-z-]+"
 #define PARAMETER TOKEN "=(" TOKEN "|\"[ !#-\\[\\]-~]*\")"
-#define TYPE(parameter) "^" TOKEN "/" TOKEN "([ \t]*;[ \t]*(" parameter "))*$"
-    if (!matches(cmd->temp_pool, TYPE(PARAMETER), value)) {
-        throw std::runtime_error(shown(value) +
-                                 " is not a media type; expected type/subtype and parameters, if "
-                                 "any, such as \"text/plain; charset=utf-8\"");
+
+void set_type(cmd_parms* cmd, Config& config, const Words& words)
+{
+    const char* const value = words[0];
+    const auto has_form = [cmd, value](const std::string& allowed) {
+        const std::string form = "^" TOKEN "/" TOKEN "([ \t]*;[ \t]*(" + allowed + "))*$";
+        return matches(cmd->temp_pool, form, value);
+    };
+    if (!has_form(PARAMETER)) {
+        refuse(value,
+               "is not a media type; expected type/subtype and parameters, if any, such as "
+               "\"text/plain; charset=utf-8\"");
     }
-    std::string lower(value);
-    ap_str_tolower(lower.data());
-    const Escape escape = escape_of(lower);
+    const Escape escape = escape_of(cmd->temp_pool, value);
     // In Shift_JIS a byte before it would take the backslash of an escape.
-    if (escape == Escape::script &&
-        !matches(cmd->temp_pool, TYPE("charset=\"?utf-8\"?|(?!charset)" PARAMETER), value)) {
-        throw std::runtime_error(shown(value) +
-                                 " has a character set in which values cannot be escaped for "
-                                 "JavaScript and JSON; expected charset=utf-8, or none");
+    if (escape == Escape::script && !has_form("charset=\"?utf-8\"?|(?!charset)" PARAMETER)) {
+        refuse(value,
+               "has a character set in which values cannot be escaped for JavaScript and "
+               "JSON; expected charset=utf-8, or none");
     }
-#undef TYPE
-#undef PARAMETER
-#undef TOKEN
     std::string_view tag = default_type.tag;
     if (std::strcmp(value, default_type.value) != 0) {
         tag = ap_md5(cmd->pool, reinterpret_cast<const unsigned char*>(value));
-        tag = tag.substr(0, 8);
     }
-    config.type = make_in<Type>(cmd->pool, copy_in(cmd->pool, value), escape, tag);
+    config.type = make_in<Type>(cmd->pool, value, escape, tag.substr(0, 8));
 }
 
-/// Code and reason, as httpd has them or would make them up (ap_get_status_line_ex, which
-/// httpd before 2.4.47 lacks).
-const char* status_line(apr_pool_t* pool, int code)
+void set_status(cmd_parms* cmd, Config& config, const Words& words)
 {
-    const char* const line = ap_get_status_line(code);
-    return std::atoi(line) == code ? line : apr_psprintf(pool, "%d Status %d", code, code);
-}
-
-void set_status(cmd_parms* cmd, Config& config, const char* value)
-{
+    const std::string_view value = words[0];
     int code = 0;
-    const char* const end = value + std::strlen(value);
-    const auto [rest, error] = std::from_chars(value, end, code);
-    const bool has_body = (code >= 200 && code <= 299 && code != HTTP_NO_CONTENT &&
-                           code != HTTP_RESET_CONTENT && code != HTTP_PARTIAL_CONTENT) ||
-                          (code >= 400 && code <= 599);
-    if (error != std::errc{} || rest != end || !has_body) {
-        throw std::runtime_error(shown(value) +
-                                 " is not a status that can have a body of one's own; expected 200 "
-                                 "to 299 without 204 to 206, or 400 to 599, such as 503");
+    const auto [rest, error] = std::from_chars(value.data(), value.data() + value.size(), code);
+    if (apr_cstr_casecmp(words[0], "drop") == 0) {
+        config.status = make_in<Status>(cmd->pool, no_answer, nullptr);
+        return;
     }
-    config.status = make_in<Status>(cmd->pool, code, status_line(cmd->pool, code));
+    if (error != std::errc{} || *rest != '\0' || code < 200 || code > 599 || code / 100 == 3 ||
+        code == HTTP_RESET_CONTENT || code == HTTP_PARTIAL_CONTENT) {
+        refuse(value,
+               "is not a status that can be an answer of one's own; expected 200 to 299 without "
+               "205 and 206, 400 to 599, such as 503, or drop");
+    }
+    // As httpd has it, or would make it up: ap_get_status_line_ex, which 2.4.46 lacks.
+    const char* const line = ap_get_status_line(code);
+    config.status = make_in<Status>(
+        cmd->pool, code,
+        std::atoi(line) == code ? line : apr_psprintf(cmd->pool, "%d Status %d", code, code));
+}
+
+/// Throws what cannot be a list of methods.
+const Methods* make_methods(apr_pool_t* pool, const Words& names)
+{
+    const auto has = [&names](std::string_view name) {
+        return std::find(names.begin(), names.end(), name) != names.end();
+    };
+    if (names.size() == 1 && has("any")) {
+        return make_in<Methods>(pool, nullptr, nullptr);
+    }
+    auto* const methods = make_in<Methods>(pool, ap_make_method_list(pool, 4), "OPTIONS");
+    for (const char* const name : names) {
+        if (!matches(pool, "^" TOKEN "$", name) || name == "any"sv || name == "TRACE"sv ||
+            name == "CONNECT"sv) {
+            refuse(name,
+                   "is not a method that can be answered here; expected names such as GET and "
+                   "POST, or any alone; TRACE is httpd's own, and CONNECT a proxy's");
+        }
+        if (name == "HEAD"sv && !has("GET")) {
+            refuse(name, "comes with GET; expected GET beside it");
+        }
+        ap_method_register(pool, name);
+        ap_method_list_add(methods->listed, name);
+        if (name != "HEAD"sv && name != "OPTIONS"sv) {
+            methods->allow = apr_pstrcat(pool, name, name == "GET"sv ? ", HEAD, " : ", ",
+                                         methods->allow, nullptr);
+        }
+    }
+    return methods;
+}
+
+void set_methods(cmd_parms* cmd, Config& config, const Words& words)
+{
+    config.methods = make_methods(cmd->pool, words);
+}
+
+const char* set_first(cmd_parms* /*cmd*/, void* config, int is_on) noexcept
+{
+    static_cast<Config*>(config)->is_first = is_on != 0;
+    return nullptr;
 }
 
 // ---------------------------------------------------------------------------
@@ -925,21 +925,20 @@ const core_dir_config& core_config(const request_rec* r)
     return *static_cast<const core_dir_config*>(ap_get_core_module_config(r->per_dir_config));
 }
 
-/// Whether SetHandler names this module in a request's directory configuration.
-/// SetHandler takes an expression, and any case: core_override_type in httpd's
-/// server/core.c.
+/// Whether SetHandler names this module in a request's directory configuration, or a proxy
+/// that HelloFirst overrules. SetHandler takes an expression, and any case:
+/// core_override_type in httpd's server/core.c.
 bool is_selected(request_rec* r)
 {
     const core_dir_config& core = core_config(r);
-    const char* name = core.handler;
-    if (core.expr_handler != nullptr) {
-        const char* error = nullptr;
-        name = ap_expr_str_exec(r, core.expr_handler, &error);
-        if (error != nullptr) {
-            return false;  // the core finds the same error later and reports it
-        }
-    }
-    return name != nullptr && apr_cstr_casecmp(name, handler_name) == 0;
+    const char* error = nullptr;
+    const char* const name = core.expr_handler != nullptr
+                                 ? ap_expr_str_exec(r, core.expr_handler, &error)
+                                 : core.handler;
+    // Of an error the core says so later.
+    return error == nullptr && name != nullptr &&
+           (apr_cstr_casecmp(name, handler_name) == 0 ||
+            (is_first(r) && apr_cstr_casecmpn(name, "proxy:", 6) == 0));
 }
 
 /// Finds the sections that are in force for the URI and the file name at hand.
@@ -974,6 +973,18 @@ int claim(request_rec* r)
     return OK;
 }
 
+/// The same before those modules, where HelloFirst says so.
+int claim_first(request_rec* r)
+{
+    return is_first(r) ? claim(r) : DECLINED;
+}
+
+/// Hook pre_translate_name: keeps the URI from a proxy that takes it before it is decoded.
+int reserve_first(request_rec* r)
+{
+    return is_first(r) && r->proxyreq == PROXYREQ_NONE && is_selected(r) ? OK : DECLINED;
+}
+
 /// Hooks map_to_storage and type_checker: what is claimed has no storage to walk and
 /// no extension to read a type from. TRACE is answered by httpd before it gets here.
 int keep_claim(request_rec* r)
@@ -983,23 +994,6 @@ int keep_claim(request_rec* r)
 
 // ---------------------------------------------------------------------------
 // The handler
-
-bool is_ours(const request_rec* r)
-{
-    return r->handler != nullptr && std::strcmp(r->handler, handler_name) == 0;
-}
-
-// ap_set_content_type_ex came with httpd 2.4.60, and to 2.5 later. Where it exists, a
-// type from the configuration says that it is to be trusted.
-void set_content_type(request_rec* r, const char* type)
-{
-#if (MODULE_MAGIC_NUMBER_MAJOR == 20120211 && MODULE_MAGIC_NUMBER_MINOR >= 132) || \
-    AP_MODULE_MAGIC_AT_LEAST(20211221, 23)
-    ap_set_content_type_ex(r, type, 1);
-#else
-    ap_set_content_type(r, type);
-#endif
-}
 
 // The bucket macros are C.
 #pragma GCC diagnostic push
@@ -1019,37 +1013,31 @@ int drop_stream_body(request_rec* r)
     constexpr std::uint32_t longest_wait = 2000;  // milliseconds in all
     constexpr std::uint32_t longest_pause = 500;  // and between two pieces
     constexpr apr_interval_time_t nap = 1000;     // microseconds; nothing tells of new data
-    struct Turn {
-        bool is_free = ++waiting <= most_waiting;
-        ~Turn() { --waiting; }
-    };
-    std::optional<Turn> turn;
     apr_bucket_brigade* const brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     const std::uint32_t begin = milliseconds_now();
-    for (std::uint32_t last = begin, now = begin; now - begin < longest_wait;
-         now = milliseconds_now()) {
-        const apr_status_t status = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES,
-                                                   APR_NONBLOCK_READ, HUGE_STRING_LEN);
+    std::uint32_t last = begin;
+    apr_status_t status = APR_SUCCESS;
+    bool waits = false;
+    bool ends = false;
+    for (std::uint32_t now = begin; !ends && now - begin < longest_wait; now = milliseconds_now()) {
+        status = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_NONBLOCK_READ,
+                                HUGE_STRING_LEN);
         if (APR_STATUS_IS_EAGAIN(status)) {
-            if (!turn) {
-                turn.emplace();
-            }
-            if (!turn->is_free || now - last >= longest_pause) {
-                break;
-            }
-            apr_sleep(nap);
-            continue;
+            const bool is_free = waits || ++waiting <= most_waiting;
+            waits = true;
+            ends = !is_free || now - last >= longest_pause;
+            apr_sleep(ends ? 0 : nap);
+        } else {
+            last = now;
+            ends = status != APR_SUCCESS ||
+                   (!APR_BRIGADE_EMPTY(brigade) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade)));
+            apr_brigade_cleanup(brigade);
         }
-        if (status != APR_SUCCESS) {
-            return ap_map_http_request_error(status, HTTP_BAD_REQUEST);
-        }
-        if (!APR_BRIGADE_EMPTY(brigade) && APR_BUCKET_IS_EOS(APR_BRIGADE_LAST(brigade))) {
-            break;
-        }
-        apr_brigade_cleanup(brigade);
-        last = now;
     }
-    return OK;
+    waiting -= waits ? 1 : 0;
+    return status == APR_SUCCESS || APR_STATUS_IS_EAGAIN(status)
+               ? OK
+               : ap_map_http_request_error(status, HTTP_BAD_REQUEST);
 }
 
 /// Reads the request's body and drops it, so that the next request is found behind it.
@@ -1080,11 +1068,11 @@ int send(request_rec* r, apr_bucket* body)
 
     const apr_status_t passed = ap_pass_brigade(r->output_filters, brigade);
     apr_brigade_cleanup(brigade);
-    if (passed == APR_SUCCESS || r->status != HTTP_OK || c->aborted != 0) {
-        return OK;
+    if (passed != APR_SUCCESS && r->status == HTTP_OK && c->aborted == 0) {
+        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, passed, r, "the answer could not be sent");
+        return AP_FILTER_ERROR;
     }
-    ap_log_rerror(APLOG_MARK, APLOG_DEBUG, passed, r, "the answer could not be sent");
-    return AP_FILTER_ERROR;
+    return OK;
 }
 
 #pragma GCC diagnostic pop
@@ -1100,10 +1088,11 @@ int condition_of(request_rec* r, const Message& message)
     if (r->no_local_copy != 0) {
         return OK;  // it is a part of another answer
     }
-    if (ap_condition_if_match(r, r->headers_out) == AP_CONDITION_NOMATCH) {
+    const bool is_get = r->method_number == M_GET;
+    const bool is_known = ap_condition_if_none_match(r, r->headers_out) >= AP_CONDITION_WEAK;
+    if (ap_condition_if_match(r, r->headers_out) == AP_CONDITION_NOMATCH || (is_known && !is_get)) {
         return HTTP_PRECONDITION_FAILED;
     }
-    const bool is_known = ap_condition_if_none_match(r, r->headers_out) >= AP_CONDITION_WEAK;
     const bool is_part_wanted = ap_condition_if_range(r, r->headers_out) > AP_CONDITION_NONE;
     return is_known && !is_part_wanted ? HTTP_NOT_MODIFIED : OK;
 }
@@ -1114,39 +1103,10 @@ const char* etag_of(request_rec* r, const Message& message, const Type& type)
     if (type.tag.empty()) {
         return message.etag;
     }
-    char* const etag = static_cast<char*>(apr_palloc(r->pool, type.tag.size() + etag_size));
-    put(put(put(etag, "\""), type.tag), {message.etag + 1, etag_size - 1});
+    const std::string_view rest(message.etag + 1);
+    char* const etag = static_cast<char*>(apr_palloc(r->pool, type.tag.size() + rest.size() + 2));
+    *put(put(put(etag, "\""), type.tag), rest) = '\0';
     return etag;
-}
-
-/// Answers with a body that is the same for everybody: it has validators, and conditions
-/// and ranges apply. `body` makes its bucket.
-int answer_constant(request_rec* r, const Message& message, const Type& type, apr_bucket* body)
-{
-    apr_table_setn(r->headers_out, "ETag", etag_of(r, message, type));
-    if (message.mtime != 0) {
-        ap_update_mtime(r, message.mtime);
-        ap_set_last_modified(r);
-    }
-    if (r->status == HTTP_OK) {
-        ap_set_accept_ranges(r);
-        if (const int condition = condition_of(r, message); condition != OK) {
-            r->status = condition;
-            apr_bucket_destroy(body);
-            return send(r, nullptr);
-        }
-    }
-    return send(r, body);
-}
-
-/// Answers with a body that was made for this request alone: nobody may keep it, and no
-/// part of it makes sense beside a part of another.
-int answer_rendered(request_rec* r, std::string_view bytes)
-{
-    apr_table_setn(r->headers_out, "Cache-Control", "no-store");
-    ap_remove_output_filter_byhandle(r->output_filters, "BYTERANGE");
-    return send(r, apr_bucket_pool_create(bytes.data(), bytes.size(), r->pool,
-                                          r->connection->bucket_alloc));
 }
 
 /// Answers with the body that the configuration names.
@@ -1165,42 +1125,80 @@ int answer_body(request_rec* r, const Config& config, const Type& type)
         r->status = config.status->code;
         r->status_line = config.status->line;
     }
-    if (!message->is_constant()) {
-        return answer_rendered(r, render(r, *message, type.escape));
+    const bool is_constant = message->is_constant();
+    const std::string_view bytes = is_constant ? message->bytes : render(r, *message, type.escape);
+    if (is_constant) {
+        apr_table_setn(r->headers_out, "ETag", etag_of(r, *message, type));
+        if (message->mtime != 0) {
+            ap_update_mtime(r, message->mtime);
+            ap_set_last_modified(r);
+        }
+    } else {
+        // It was made for this request alone, so nobody may keep it.
+        apr_table_setn(r->headers_out, "Cache-Control", "no-store");
     }
-    const auto& [data, size] = std::pair(message->bytes.data(), message->bytes.size());
+    if (!is_constant || r->method_number != M_GET) {
+        ap_remove_output_filter_byhandle(r->output_filters, "BYTERANGE");
+    }
+    if (is_constant && r->status == HTTP_OK && r->method_number != M_OPTIONS) {
+        ap_set_accept_ranges(r);
+        if (const int condition = condition_of(r, *message); condition != OK) {
+            r->status = condition;
+            return send(r, nullptr);
+        }
+    }
     apr_bucket_alloc_t* const allocator = r->connection->bucket_alloc;
     // Immortal: the configuration outlives the request, so nobody need copy it.
-    apr_bucket* const bucket = config.file == nullptr
-                                   ? apr_bucket_immortal_create(data, size, allocator)
-                                   : apr_bucket_pool_create(data, size, r->pool, allocator);
-    return answer_constant(r, *message, type, bucket);
+    return send(r, is_constant && config.file == nullptr
+                       ? apr_bucket_immortal_create(bytes.data(), bytes.size(), allocator)
+                       : apr_bucket_pool_create(bytes.data(), bytes.size(), r->pool, allocator));
+}
+
+/// Ends the connection, or the stream of HTTP/2, without an answer; what was answered before
+/// still arrives. In the log it is 444, as in nginx's.
+int drop(request_rec* r)
+{
+    conn_rec* const c = r->connection;
+    if (c->master == nullptr) {
+        ap_flush_conn(c);
+    }
+    c->aborted = 1;
+    c->keepalive = AP_CONN_CLOSE;
+    r->status = 444;
+    return DONE;
 }
 
 /// Refuses a method. httpd names those that are answered, and TRACE where it answers that
 /// itself; what it has set beside is lost on the way to an ErrorDocument.
-int refuse_method(request_rec* r)
+int refuse_method(request_rec* r, const Methods& methods)
 {
-    ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_OPTIONS, -1);
+    ap_copy_method_list(r->allowed_methods, methods.listed);
+    ap_method_list_add(r->allowed_methods, "OPTIONS");
     if (ap_send_http_options(r) == OK) {
         apr_table_setn(r->err_headers_out, "Allow", apr_table_get(r->headers_out, "Allow"));
     }
     return HTTP_METHOD_NOT_ALLOWED;
 }
 
-/// Hook handler: answers GET, HEAD and OPTIONS, and refuses every other method unless the
-/// configured status is an error anyway.
-/// Whatever decides on access has decided by now.
+/// Hook handler: answers the methods that are listed, and OPTIONS, and refuses every other one
+/// unless the configured status is an error anyway. Whatever decides on access has decided by now.
 int answer(request_rec* r)
 {
-    if (!is_ours(r)) {
+    if (r->handler == nullptr || std::strcmp(r->handler, handler_name) != 0) {
         return DECLINED;
     }
-    const auto& config =
-        *static_cast<const Config*>(ap_get_module_config(r->per_dir_config, &hello_module));
-    // An error is one for every method but OPTIONS.
-    const bool is_error = config.status != nullptr && config.status->code >= 400;
-    const bool is_allowed = r->method_number == M_GET || r->method_number == M_OPTIONS || is_error;
+    const Config& config = config_of(r);
+    const int code = config.status != nullptr ? config.status->code : HTTP_OK;
+    if (code == no_answer) {
+        return drop(r);
+    }
+    const Methods& methods = config.methods != nullptr ? *config.methods : *default_methods;
+    const bool is_error = code >= 400;
+    const bool is_listed =
+        is_error || methods.listed == nullptr ||
+        (config.methods == nullptr ? r->method_number == M_GET
+                                   : ap_method_in_list(methods.listed, r->method) != 0);
+    const bool is_allowed = is_listed || r->method_number == M_OPTIONS;
     // Who asks before it sends need not send what will be refused: RFC 9110, 10.1.1.
     if (r->expecting_100 == 0 || (is_allowed && !is_error)) {
         if (const int status = drop_body(r); status != OK) {
@@ -1208,19 +1206,34 @@ int answer(request_rec* r)
         }
     }
     if (!is_allowed) {
-        return refuse_method(r);
+        return refuse_method(r, methods);
     }
-    const Type& type = config.type != nullptr ? *config.type : default_type;
-    set_content_type(r, type.value);
     // What mod_mime has found are the file's, where there is one.
     r->content_encoding = nullptr;
     r->content_languages = nullptr;
-    if (r->method_number == M_OPTIONS) {
-        apr_table_setn(r->headers_out, "Allow", "GET, HEAD, OPTIONS");
+    if (is_listed && code == HTTP_NO_CONTENT) {
+        r->status = code;
+        r->status_line = config.status->line;
+        return OK;
+    }
+    const Type& type = config.type != nullptr ? *config.type : default_type;
+    ap_set_content_type_ex(r, type.value, 1);
+    if (!is_listed) {
+        apr_table_setn(r->headers_out, "Allow", methods.allow);
         return OK;
     }
     apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
     return answer_body(r, config, type);
+}
+
+/// The same before mod_proxy, where HelloFirst has claimed the URI from it.
+int answer_first(request_rec* r)
+{
+    if (keep_claim(r) != OK || !is_first(r)) {
+        return DECLINED;
+    }
+    r->handler = handler_name;
+    return answer(r);
 }
 
 // ---------------------------------------------------------------------------
@@ -1232,36 +1245,36 @@ int answer(request_rec* r)
 /// then, and frees what no directive names any more.
 void share_files(apr_pool_t* process_pool)
 {
-    constexpr auto key = "mod_hello, layout 1";  // another one where Shared or Kept change
+    constexpr auto key = "mod_hello, layout 2";  // another one where Shared changes
     void* data = nullptr;
     apr_pool_userdata_get(&data, key, process_pool);
-    if (data == nullptr) {
-        data = make_in<Kept>(process_pool);
-        apr_pool_userdata_set(data, key, nullptr, process_pool);
-    }
-    auto* const head = static_cast<Kept*>(data);
-    Kept left{.next = std::exchange(head->next, nullptr)};
-    for (File* const file : files) {
-        Kept* before = &left;
-        while (before->next != nullptr && std::strcmp(before->next->path, file->path) != 0) {
-            before = before->next;
-        }
-        try {
-            Kept* const kept = before->next != nullptr
-                                   ? std::exchange(before->next, before->next->next)
-                                   : make_kept(process_pool, file->path);
-            file->shared = kept->shared;
-            kept->next = std::exchange(head->next, kept);
-        } catch (const std::system_error& error) {
-            if (is_first_start()) {
-                throw;
+    auto* const kept =
+        data != nullptr ? static_cast<apr_hash_t*>(data) : apr_hash_make(process_pool);
+    apr_pool_userdata_set(kept, key, nullptr, process_pool);
+    for (const auto& [name, file] : files) {
+        auto* memory =
+            static_cast<apr_shm_t*>(apr_hash_get(kept, name.c_str(), APR_HASH_KEY_STRING));
+        if (memory == nullptr) {
+            // Of all its room only what is written becomes memory.
+            const apr_size_t size = sizeof(Shared) + 2 * file->most();
+            const apr_status_t status = apr_shm_create(&memory, size, nullptr, process_pool);
+            if (status != APR_SUCCESS) {
+                ap_log_error(APLOG_MARK, APLOG_ERR, status, file->server,
+                             "%s is answered with 500: no memory that children share", file->path);
+                continue;
             }
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, file->server, "\"%s\" is answered with 500: %s",
-                         file->path, error.what());
+            new (apr_shm_baseaddr_get(memory)) Shared();
+            apr_hash_set(kept, apr_pstrdup(process_pool, name.c_str()), APR_HASH_KEY_STRING,
+                         memory);
         }
+        file->shared = static_cast<Shared*>(apr_shm_baseaddr_get(memory));
     }
-    while (left.next != nullptr) {
-        apr_pool_destroy(std::exchange(left.next, left.next->next)->pool);
+    for (auto* at = apr_hash_first(nullptr, kept); at != nullptr; at = apr_hash_next(at)) {
+        const auto* const name = static_cast<const char*>(apr_hash_this_key(at));
+        if (!files.contains(name)) {
+            apr_shm_destroy(static_cast<apr_shm_t*>(apr_hash_this_val(at)));
+            apr_hash_set(kept, name, APR_HASH_KEY_STRING, nullptr);
+        }
     }
 }
 
@@ -1270,12 +1283,12 @@ void share_files(apr_pool_t* process_pool)
 void look_at_files(apr_pool_t* pool)
 {
     bool is_whole = true;
-    for (const File* const file : files) {
+    for (const auto& [name, file] : files) {
         if (Shared* const shared = file->shared; shared != nullptr) {
-            const std::uint64_t mark = mark_of(look(file->path, pool));
-            is_whole = (file->is_whole(mark) || shared->has(mark)) && is_whole;
-            shared->complaint = 0;  // a restart says it anew
-            shared->complained_at = milliseconds_now() - second;
+            const std::uint64_t mark = mark_of(file->look(pool));
+            const bool is_taken = shared->versions[shared->newest % 2].mark == mark;
+            is_whole = (file->is_whole(mark) || is_taken) && is_whole;
+            shared->said = stamp(0, milliseconds_now() - second);  // a restart says it anew
         }
     }
     if (!is_whole && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_CONFIG) {
@@ -1283,38 +1296,38 @@ void look_at_files(apr_pool_t* pool)
     }
 }
 
-/// How many threads of a child serve HTTP/2, at least. Only mod_http2 knows, if it is there.
-int http2_workers(server_rec* main)
-{
-    int least = 1;
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &least);
-    int most = least;
-    if (const auto ask = APR_RETRIEVE_OPTIONAL_FN(http2_get_num_workers); ask != nullptr) {
-        ask(main, &least, &most);
-    }
-    return std::min(least, most);
-}
-
-/// Hook post_config, in the parent.
-void prepare(apr_pool_t* pconf, server_rec* main)
-{
+/// Hook post_config, in the parent. What it cannot do is logged, and stops httpd.
+int prepare(apr_pool_t* pconf, apr_pool_t* /*plog*/, apr_pool_t* ptemp, server_rec* main) noexcept
+try {
     greeting = make_in<Message>(pconf, constant(pconf, "Hello World!"));
-    most_waiting = std::max(1, http2_workers(main) / 4);
+    default_methods = make_methods(pconf, {"GET"});
+    // Only mod_http2 knows its threads, if it is there.
+    int workers = 1;
+    ap_mpm_query(AP_MPMQ_MAX_THREADS, &workers);
+    if (const auto ask = APR_RETRIEVE_OPTIONAL_FN(http2_get_num_workers); ask != nullptr) {
+        int most = 0;
+        ask(main, &workers, &most);
+        workers = std::min(workers, most);
+    }
+    most_waiting = std::max(1, workers / 4);
     share_files(main->process->pool);
-    look_at_files(pconf);
+    look_at_files(ptemp);
+    return OK;
+} catch (const std::exception& error) {
+    ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main, "mod_hello cannot start: %s", error.what());
+    return HTTP_INTERNAL_SERVER_ERROR;
 }
 
 /// Hook child_init: looks at the files as the user that the child has changed to. Where only
 /// the requests change it, they look.
-void begin(apr_pool_t* pchild, server_rec* /*main*/)
+void begin(apr_pool_t* pchild, server_rec* /*main*/) noexcept
 {
-    for (const char* const changer : {"mpm_itk.c", "mod_ruid2.c"}) {
-        if (geteuid() == 0 || ap_find_linked_module(changer) != nullptr) {
-            return;
+    const bool changes_later = ap_find_linked_module("mpm_itk.c") != nullptr ||
+                               ap_find_linked_module("mod_ruid2.c") != nullptr;
+    if (geteuid() != 0 && !changes_later) {
+        for (const auto& [name, file] : files) {
+            file->current(pchild);
         }
-    }
-    for (File* const file : files) {
-        file->current(pchild);
     }
 }
 
@@ -1339,52 +1352,34 @@ const char* what_is_thrown() noexcept
 /// it is an error (500).
 template <int (*Hook)(request_rec*)>
 int guarded(request_rec* r) noexcept
-{
-    try {
-        return Hook(r);
-    } catch (...) {
-        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s %s failed: %s", r->method, r->uri,
-                      what_is_thrown());
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
+try {
+    return Hook(r);
+} catch (...) {
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s %s failed: %s", r->method, r->uri,
+                  what_is_thrown());
+    return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/// Calls a hook of the start. Whatever it throws is logged, and stops httpd where it is the
-/// parent's.
-template <void (*Hook)(apr_pool_t*, server_rec*)>
-int guarded(apr_pool_t* pool, server_rec* main) noexcept
-{
-    try {
-        Hook(pool, main);
-        return OK;
-    } catch (...) {
-        ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main, "mod_hello cannot start: %s",
-                     what_is_thrown());
-        return HTTP_INTERNAL_SERVER_ERROR;
-    }
-}
-
-/// Calls a directive's setter with its one argument. Whatever it throws stops httpd with
-/// a message. httpd's own TAKE1 takes an empty argument for none.
-template <void (*Setter)(cmd_parms*, Config&, const char*)>
-const char* guarded(cmd_parms* cmd, void* config, const char* line) noexcept
-{
+/// Calls a directive's setter with its words, of which there may be so many. Whatever it
+/// throws stops httpd with a message.
+template <typename Target, void (*Setter)(cmd_parms*, Target&, const Words&), std::size_t most>
+const char* guarded(cmd_parms* cmd, void* target, const char* line) noexcept
+try {
     // AllowOverrideList would let them into a .htaccess file all the same.
     if (const char* const error = ap_check_cmd_context(cmd, NOT_IN_HTACCESS); error != nullptr) {
         return error;
     }
-    const bool has_argument = *line != '\0';
-    const char* const value = ap_getword_conf(cmd->pool, &line);
-    if (!has_argument || *line != '\0') {
-        return apr_pstrcat(cmd->pool, cmd->cmd->name, " takes one argument, ", cmd->cmd->errmsg,
-                           nullptr);
+    Words words;
+    while (*line != '\0') {
+        words.push_back(ap_getword_conf(cmd->pool, &line));
     }
-    try {
-        Setter(cmd, *static_cast<Config*>(config), value);
-        return nullptr;
-    } catch (...) {
-        return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", what_is_thrown(), nullptr);
+    if (words.empty() || words.size() > most) {
+        throw std::runtime_error(std::string("expected ") + cmd->cmd->errmsg);
     }
+    Setter(cmd, *static_cast<Target*>(target), words);
+    return nullptr;
+} catch (...) {
+    return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", what_is_thrown(), nullptr);
 }
 
 // ---------------------------------------------------------------------------
@@ -1395,14 +1390,23 @@ const char* guarded(cmd_parms* cmd, void* config, const char* line) noexcept
 constexpr int in_config_files = RSRC_CONF | ACCESS_CONF;
 
 const command_rec directives[] = {
-    AP_INIT_RAW_ARGS("HelloMessage", guarded<set_message>, nullptr, in_config_files,
-                     "the body of the answer: text in which %{...} is an expression"),
-    AP_INIT_RAW_ARGS("HelloFile", guarded<set_file>, nullptr, in_config_files,
-                     "a file with the body of the answer, of 1 MiB at most"),
-    AP_INIT_RAW_ARGS("HelloType", guarded<set_type>, nullptr, in_config_files,
+    AP_INIT_RAW_ARGS(
+        "HelloMessage", (guarded<Config, set_message, 2>), nullptr, in_config_files,
+        "the body of the answer, in which %{...} is an expression, and perhaps verbatim"),
+    AP_INIT_RAW_ARGS("<HelloMessage", (guarded<ap_directive_t*, set_block, 2>), nullptr,
+                     in_config_files | EXEC_ON_READ,
+                     "the same on lines of its own, up to </HelloMessage>"),
+    AP_INIT_RAW_ARGS("HelloFile", (guarded<Config, set_file, 2>), nullptr, in_config_files,
+                     "a file with the body, of 1 MiB at most, or of 16 MiB with verbatim after it"),
+    AP_INIT_RAW_ARGS("HelloType", (guarded<Config, set_type, 1>), nullptr, in_config_files,
                      "the media type of the answer, with its parameters"),
-    AP_INIT_RAW_ARGS("HelloStatus", guarded<set_status>, nullptr, in_config_files,
-                     "the status of the answer: 200 to 299 without 204 to 206, or 400 to 599"),
+    AP_INIT_RAW_ARGS(
+        "HelloStatus", (guarded<Config, set_status, 1>), nullptr, in_config_files,
+        "the status of the answer: 200 to 299 without 205 and 206, 400 to 599, or drop"),
+    AP_INIT_RAW_ARGS("HelloMethods", (guarded<Config, set_methods, 64>), nullptr, in_config_files,
+                     "the methods that are answered, or any"),
+    AP_INIT_FLAG("HelloFirst", set_first, nullptr, ACCESS_CONF,
+                 "On, to claim the URI before other modules map it, or Off"),
     {},
 };
 
@@ -1419,17 +1423,18 @@ void* merge_config(apr_pool_t* pool, void* outer, void* inner) noexcept
 
 void register_hooks(apr_pool_t* /*pconf*/) noexcept
 {
-    const auto post_config = [](apr_pool_t* pconf, apr_pool_t*, apr_pool_t*, server_rec* main) {
-        return guarded<prepare>(pconf, main);
-    };
-    const auto child_init = [](apr_pool_t* pchild, server_rec* main) {
-        guarded<begin>(pchild, main);
-    };
-    ap_hook_post_config(post_config, nullptr, nullptr, APR_HOOK_MIDDLE);
-    ap_hook_child_init(child_init, nullptr, nullptr, APR_HOOK_MIDDLE);
+    files.clear();  // httpd may not have unloaded the module before it loads it anew
+    ap_hook_post_config(prepare, nullptr, nullptr, APR_HOOK_MIDDLE);
+    ap_hook_child_init(begin, nullptr, nullptr, APR_HOOK_MIDDLE);
+#if (MODULE_MAGIC_NUMBER_MAJOR == 20120211 && MODULE_MAGIC_NUMBER_MINOR >= 109) || \
+    AP_MODULE_MAGIC_AT_LEAST(20200420, 5)
+    ap_hook_pre_translate_name(guarded<reserve_first>, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
+#endif
+    ap_hook_translate_name(guarded<claim_first>, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(guarded<claim>, nullptr, nullptr, APR_HOOK_LAST);
     ap_hook_map_to_storage(guarded<keep_claim>, nullptr, nullptr, APR_HOOK_LAST);
     ap_hook_type_checker(guarded<keep_claim>, nullptr, nullptr, APR_HOOK_FIRST);
+    ap_hook_handler(guarded<answer_first>, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
     ap_hook_handler(guarded<answer>, nullptr, nullptr, APR_HOOK_MIDDLE);
 }
 
