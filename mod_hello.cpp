@@ -25,7 +25,6 @@
 #include <ap_expr.h>
 #include <ap_mpm.h>
 #include <http_config.h>
-#include <http_connection.h>
 #include <http_core.h>
 #include <http_log.h>
 #include <http_protocol.h>
@@ -723,53 +722,74 @@ void set_message(cmd_parms* cmd, Config& config, const Words& words)
     config.file = nullptr;
 }
 
-/// Reads up to the end tag, and puts a HelloMessage in the place of all, without the
-/// indentation that its lines have in common. This is done while httpd reads, since it would
-/// join and trim lines, and put values into them.
+/// The lines up to the end tag, as they stand in the configuration file. Throws what is wrong.
+std::vector<std::string> read_block(ap_configfile_t* file, apr_pool_t* pool)
+{
+    std::vector<std::string> lines;
+    for (;;) {
+        std::string line;
+        for (char c = 0; !line.ends_with('\n') && ap_cfg_getc(&c, file) == APR_SUCCESS;) {
+            line += c;
+        }
+        if (line.find('\0') != std::string::npos) {
+            throw std::runtime_error("a zero byte; expected text (HelloFile verbatim takes it)");
+        }
+        if (line.empty()) {
+            throw std::runtime_error("expected a line </HelloMessage> after it");
+        }
+        char* const tag = apr_pstrdup(pool, line.c_str());
+        apr_collapse_spaces(tag, tag);
+        if (apr_cstr_casecmp(tag, "</HelloMessage>") == 0) {
+            return lines;
+        }
+        lines.push_back(line);
+    }
+}
+
+/// The blanks that all lines begin with. Lines of blanks alone do not count.
+std::string common_indentation(const std::vector<std::string>& lines)
+{
+    std::optional<std::string> common;
+    for (const std::string& line : lines) {
+        const std::string own = line.substr(0, line.find_first_not_of(" \t"));
+        if (line.find_first_not_of(" \t\r\n") != std::string::npos) {
+            const std::string other = common.value_or(own);
+            common = {own.begin(),
+                      std::mismatch(own.begin(), own.end(), other.begin(), other.end()).first};
+        }
+    }
+    return common.value_or("");
+}
+
+/// Puts a HelloMessage in the place of a block, without the indentation that its lines have in
+/// common. This is done while httpd reads, since it would join and trim lines, and put values
+/// into them.
 void set_block(cmd_parms* cmd, ap_directive_t*& place, const Words& words)
 {
-    const bool is_plain = words[0] == ">"sv;
-    if (!is_plain && apr_cstr_casecmp(words[0], "verbatim>") != 0) {
-        refuse(words[0], "is no option; expected <HelloMessage> or <HelloMessage verbatim>");
+    std::string option;
+    for (const char* const word : words) {
+        option += option.empty() || *word == '>' ? "" : " ";
+        option += word;
+    }
+    if (option != ">" && apr_cstr_casecmp(option.c_str(), "verbatim>") != 0) {
+        refuse(option, "is no option; expected <HelloMessage> or <HelloMessage verbatim>");
     }
     place = make_in<ap_directive_t>(cmd->pool);
     place->directive = "HelloMessage";
     place->filename = cmd->config_file->name;
     place->line_num = static_cast<int>(cmd->config_file->line_number);
-    const auto indentation = [](const std::string& line) { return line.find_first_not_of(" \t"); };
-    std::vector<std::string> lines;
-    std::size_t common = std::string::npos;
-    for (;;) {
-        std::string line;
-        for (char c = 0;
-             !line.ends_with('\n') && ap_cfg_getc(&c, cmd->config_file) == APR_SUCCESS;) {
-            line += c;
-        }
-        char* const tag = apr_pstrdup(cmd->temp_pool, line.c_str());
-        apr_collapse_spaces(tag, tag);
-        if (apr_cstr_casecmp(tag, "</HelloMessage>") == 0) {
-            break;
-        }
-        if (line.size() != std::strlen(line.c_str())) {
-            throw std::runtime_error(
-                "a zero byte; expected text, since only HelloFile takes any bytes");
-        }
-        if (line.empty()) {
-            throw std::runtime_error("expected a line </HelloMessage> after it");
-        }
-        common = *tag != '\0' ? std::min(common, indentation(line)) : common;
-        lines.push_back(line);
-    }
-    common = common == std::string::npos ? 0 : common;  // all lines are blank
-    std::string quoted = "\"";
+    const std::vector<std::string> lines = read_block(cmd->config_file, cmd->temp_pool);
+    const std::size_t indentation = common_indentation(lines).size();
+    std::string quoted;
     for (const std::string& line : lines) {
-        for (const char c :
-             line.substr(std::min(common, std::min(indentation(line), line.size())))) {
+        const std::size_t blanks = std::min(line.find_first_not_of(" \t"), line.size());
+        for (const char c : line.substr(std::min(blanks, indentation))) {
             quoted += c == '"' || c == '\\' ? "\\" : "";
             quoted += c;
         }
     }
-    place->args = apr_pstrcat(cmd->pool, quoted.c_str(), is_plain ? "\"" : "\" verbatim", nullptr);
+    place->args = apr_pstrcat(cmd->pool, "\"", quoted.c_str(), "\"",
+                              option == ">" ? "" : " verbatim", nullptr);
 }
 
 void set_file(cmd_parms* cmd, Config& config, const Words& words)
@@ -779,7 +799,7 @@ void set_file(cmd_parms* cmd, Config& config, const Words& words)
         refuse(words[0], "is not a path; expected a file, absolute or relative to ServerRoot");
     }
     const bool verbatim = is_verbatim(words);
-    File*& file = files[std::string(path) + (verbatim ? " verbatim" : "")];
+    File*& file = files[std::string(verbatim ? "verbatim " : "") + path];
     if (file == nullptr) {
         Origin origin = origin_of(cmd);
         origin.file = path;
@@ -906,10 +926,13 @@ void set_methods(cmd_parms* cmd, Config& config, const Words& words)
     config.methods = make_methods(cmd->pool, words);
 }
 
-const char* set_first(cmd_parms* /*cmd*/, void* config, int is_on) noexcept
+void set_first(cmd_parms* /*cmd*/, Config& config, const Words& words)
 {
-    static_cast<Config*>(config)->is_first = is_on != 0;
-    return nullptr;
+    const bool is_on = apr_cstr_casecmp(words[0], "on") == 0;
+    if (!is_on && apr_cstr_casecmp(words[0], "off") != 0) {
+        refuse(words[0], "is neither On nor Off");
+    }
+    config.is_first = is_on;
 }
 
 // ---------------------------------------------------------------------------
@@ -973,16 +996,24 @@ int claim(request_rec* r)
     return OK;
 }
 
-/// The same before those modules, where HelloFirst says so.
+/// The same before those modules, where HelloFirst says so. A proxy with "mapping=encoded" has
+/// taken the URI even before, undecoded, and that is undone. What is not claimed is left to
+/// all of them as it was: mod_rewrite would take a file's name for the URI.
 int claim_first(request_rec* r)
 {
-    return is_first(r) ? claim(r) : DECLINED;
-}
-
-/// Hook pre_translate_name: keeps the URI from a proxy that takes it before it is decoded.
-int reserve_first(request_rec* r)
-{
-    return is_first(r) && r->proxyreq == PROXYREQ_NONE && is_selected(r) ? OK : DECLINED;
+    if (!is_first(r) || r->proxyreq == PROXYREQ_PROXY) {
+        return DECLINED;
+    }
+    const request_rec before = *r;
+    r->proxyreq = PROXYREQ_NONE;
+    const int status = claim(r);
+    if (status == DECLINED) {
+        r->proxyreq = before.proxyreq;
+        r->filename = before.filename;
+        r->canonical_filename = before.canonical_filename;
+        r->per_dir_config = before.per_dir_config;
+    }
+    return status;
 }
 
 /// Hooks map_to_storage and type_checker: what is claimed has no storage to walk and
@@ -1159,10 +1190,10 @@ int answer_body(request_rec* r, const Config& config, const Type& type)
 int drop(request_rec* r)
 {
     conn_rec* const c = r->connection;
-    if (c->master == nullptr) {
-        ap_flush_conn(c);
+    if (c->master != nullptr) {
+        c->aborted = 1;  // of HTTP/2 this is the stream alone, which is reset
     }
-    c->aborted = 1;
+    r->eos_sent = 1;  // so nobody sends one, which would bring a head along
     c->keepalive = AP_CONN_CLOSE;
     r->status = 444;
     return DONE;
@@ -1195,9 +1226,10 @@ int answer(request_rec* r)
     const Methods& methods = config.methods != nullptr ? *config.methods : *default_methods;
     const bool is_error = code >= 400;
     const bool is_listed =
-        is_error || methods.listed == nullptr ||
-        (config.methods == nullptr ? r->method_number == M_GET
-                                   : ap_method_in_list(methods.listed, r->method) != 0);
+        is_error ||
+        (methods.listed == nullptr   ? r->method_number != M_CONNECT  // a 2xx opens a tunnel
+         : config.methods == nullptr ? r->method_number == M_GET
+                                     : ap_method_in_list(methods.listed, r->method) != 0);
     const bool is_allowed = is_listed || r->method_number == M_OPTIONS;
     // Who asks before it sends need not send what will be refused: RFC 9110, 10.1.1.
     if (r->expecting_100 == 0 || (is_allowed && !is_error)) {
@@ -1206,7 +1238,7 @@ int answer(request_rec* r)
         }
     }
     if (!is_allowed) {
-        return refuse_method(r, methods);
+        return refuse_method(r, methods.listed != nullptr ? methods : *default_methods);
     }
     // What mod_mime has found are the file's, where there is one.
     r->content_encoding = nullptr;
@@ -1405,8 +1437,8 @@ const command_rec directives[] = {
         "the status of the answer: 200 to 299 without 205 and 206, 400 to 599, or drop"),
     AP_INIT_RAW_ARGS("HelloMethods", (guarded<Config, set_methods, 64>), nullptr, in_config_files,
                      "the methods that are answered, or any"),
-    AP_INIT_FLAG("HelloFirst", set_first, nullptr, ACCESS_CONF,
-                 "On, to claim the URI before other modules map it, or Off"),
+    AP_INIT_RAW_ARGS("HelloFirst", (guarded<Config, set_first, 1>), nullptr, ACCESS_CONF,
+                     "On, to claim the URI before other modules map it, or Off"),
     {},
 };
 
@@ -1426,10 +1458,6 @@ void register_hooks(apr_pool_t* /*pconf*/) noexcept
     files.clear();  // httpd may not have unloaded the module before it loads it anew
     ap_hook_post_config(prepare, nullptr, nullptr, APR_HOOK_MIDDLE);
     ap_hook_child_init(begin, nullptr, nullptr, APR_HOOK_MIDDLE);
-#if (MODULE_MAGIC_NUMBER_MAJOR == 20120211 && MODULE_MAGIC_NUMBER_MINOR >= 109) || \
-    AP_MODULE_MAGIC_AT_LEAST(20200420, 5)
-    ap_hook_pre_translate_name(guarded<reserve_first>, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
-#endif
     ap_hook_translate_name(guarded<claim_first>, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(guarded<claim>, nullptr, nullptr, APR_HOOK_LAST);
     ap_hook_map_to_storage(guarded<keep_claim>, nullptr, nullptr, APR_HOOK_LAST);
