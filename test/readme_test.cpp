@@ -39,6 +39,35 @@ TEST_F(Readme, TheSmallestConfigurationAnswers)
     EXPECT_EQ(get("/hello").body, "Hello World!");
 }
 
+TEST_F(Readme, WhatHttpdDoesByItselfIsSo)
+{
+    const std::regex block("```apache\n(Redirect 204 [^`]*)```");
+    std::smatch found;
+    ASSERT_TRUE(std::regex_search(text_, found, block));
+    write("htdocs/text.asis", "Status: 203\nContent-Type: text/plain\n\nas it is");
+    start(
+        "LoadModule asis_module " + (httpd_modules() / "mod_asis.so").string() +
+        "\nDocumentRoot ${ROOT}/htdocs\n<Location /pong/closed>\nRequire all denied\n</Location>\n"
+        "<Directory ${ROOT}/htdocs>\nRequire all granted\n</Directory>\n" +
+        found[1].str());
+    for (const char* const method : {"GET", "POST"}) {
+        EXPECT_EQ(fetch({.url = http("/generate_204/x"), .method = method}).status, 204);
+        const Response pong = fetch({.url = http("/pong/closed"), .method = method});
+        EXPECT_EQ(pong.status, 200) << pong;
+        EXPECT_EQ(pong.body, "pong");
+        EXPECT_EQ(pong.header("etag"), std::nullopt) << pong;
+        EXPECT_TRUE(pong.header("content-type")->starts_with("text/html")) << pong;
+    }
+    EXPECT_EQ(get("/text.asis").status, 203);
+    EXPECT_EQ(get("/text.asis").body, "as it is");
+    EXPECT_TRUE(fetch({.url = http("/text.asis"), .method = "POST"}).body.starts_with("Status:"));
+    EXPECT_EQ(get("/either").body, "<h1>Hello</h1>");
+    const Response json = fetch({.url = http("/either"), .headers = {"Accept: application/json"}});
+    EXPECT_EQ(json.body, R"({"hello": "world"})");
+    EXPECT_EQ(json.header("vary"), "Accept");
+    EXPECT_EQ(get("/once").header("connection"), "close");
+}
+
 TEST_F(Readme, ReferenceSaysWhatHttpdSays)
 {
     ASSERT_EQ(check("").status, 0);
