@@ -1,5 +1,4 @@
-// mod_hello - an Apache httpd content handler that answers a location from the
-// configuration.
+// mod_hello - an Apache httpd content handler that answers a location from the configuration.
 //
 //     LoadModule hello_module modules/mod_hello.so
 //
@@ -12,9 +11,8 @@
 // GET /hello is then answered after httpd's own access control and through its own
 // filters. Such a location is virtual, as one of mod_proxy's is: no file is behind it.
 //
-// The parts: the configuration, the message and its expressions, the values in the answer,
-// the file that holds a message, the directives, the claim of a location, the handler, the
-// start, the guard between C++ and C, and the registration with httpd.
+// The parts: configuration, message and expressions, values in the answer, file that holds a
+// message, directives, claim of a location, handler, start, guard between C++ and C, registration.
 
 // httpd declares directive setters with their signatures only where designated
 // initializers exist. ap_config.h grants them to C alone, and C++20 has them too.
@@ -23,7 +21,6 @@
 #include <httpd.h>
 
 #include <ap_expr.h>
-#include <ap_mpm.h>
 #include <http_config.h>
 #include <http_core.h>
 #include <http_log.h>
@@ -34,7 +31,6 @@
 #include <util_md5.h>
 
 #include <apr_cstr.h>
-#include <apr_file_info.h>
 #include <apr_file_io.h>
 #include <apr_hash.h>
 #include <apr_optional.h>
@@ -47,7 +43,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -61,21 +56,16 @@
 #include <stdexcept>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
-// httpd finds a module by the name of its record, which the hidden default of the
-// build would take from it.
-extern "C" {
-[[gnu::visibility("default")]] extern module hello_module;
-}
+// httpd finds a module by the name of its record, which the build would hide.
+extern "C" [[gnu::visibility("default")]] module hello_module;
 APLOG_USE_MODULE(hello);
 APR_DECLARE_OPTIONAL_FN(void, http2_get_num_workers, (server_rec*, int*, int*));
 
-// It came with httpd 2.4.60, and to 2.5 later. Where it exists, a type from the configuration
-// says that it is to be trusted.
+// Since 2.4.60, and in 2.5 later: says that a type is from the configuration.
 #if !(MODULE_MAGIC_NUMBER_MAJOR == 20120211 && MODULE_MAGIC_NUMBER_MINOR >= 132) && \
     !AP_MODULE_MAGIC_AT_LEAST(20211221, 23)
 #define ap_set_content_type_ex(r, type, is_trusted) ap_set_content_type(r, type)
@@ -84,8 +74,6 @@ APR_DECLARE_OPTIONAL_FN(void, http2_get_num_workers, (server_rec*, int*, int*));
 namespace {
 
 using namespace std::string_view_literals;
-
-constexpr auto handler_name = "hello";
 
 /// Constructs an object in a pool, which destroys it at its own end.
 template <typename T, typename... Arguments>
@@ -112,39 +100,35 @@ std::string_view copy_in(apr_pool_t* pool, std::string_view text)
 /// By a clock that all processes share and nobody sets. A difference is right for 49 days.
 std::uint32_t milliseconds_now()
 {
-    using namespace std::chrono;
-    const auto now = steady_clock::now().time_since_epoch();
-    return static_cast<std::uint32_t>(duration_cast<milliseconds>(now).count());
+    const auto now = std::chrono::steady_clock::now().time_since_epoch();
+    return static_cast<std::uint32_t>(now / std::chrono::milliseconds(1));
 }
 
-// ---------------------------------------------------------------------------
-// The configuration
-//
+// --- The configuration ------------------------------------------------------
 // What the directives of one section have set. A field that is null was not set there.
 
-/// How a value becomes part of an answer.
-enum class Escape { html, script, csv, line, none };
+/// Appends a value to an answer.
+using Escape = void (*)(std::string& answer, std::string_view value);
 
 struct Type {
     const char* value;  // Content-Type
     Escape escape;
-    std::string_view tag;  // its part in the ETag
+    const char* tag;  // how an ETag begins that differs for this type, or null
 };
 
 struct Status {
-    int code;
+    int code;          // 0: no answer, the connection is closed instead
     const char* line;  // code and reason, as the status line has them
 };
 
-constexpr int no_answer = 0;  // the code where the connection is to be closed instead
-
 struct Methods {
-    ap_method_list_t* listed;
-    const char* allow;  // the same as the field Allow has it; null: any method is answered
+    ap_method_list_t* listed;  // null: any method is answered
+    const char* allow;         // the same as the field Allow has it
 };
 
 struct Message;
 struct File;
+const Message* greeting = nullptr;  // where no directive says more; written by post_config
 
 struct Config {
     const Message* message = nullptr;  // of this and file, one at most is there
@@ -181,35 +165,35 @@ bool is_first(const request_rec* r)
     return config_of(r).is_first.value_or(false);
 }
 
-// What holds where no directive says more. Those that need a pool are written by the hook
-// post_config, before there is a second thread.
-constexpr Type default_type{.value = "text/html; charset=utf-8", .escape = Escape::html, .tag = ""};
-const Methods* default_methods = nullptr;
-const Message* greeting = nullptr;
-
-// ---------------------------------------------------------------------------
-// The message
-//
-// A body is literal text and expressions of httpd's own parser, ap_expr, in turn. All
-// that can be done before a request comes is done here.
+// --- The message ------------------------------------------------------------
+// A body is literal text and expressions of httpd's own parser, ap_expr, in turn. All that can
+// be done before a request comes is done here.
 
 /// Literal text, and the expression that follows it, if any.
 struct Piece {
     std::string_view text;
     const ap_expr_info_t* expression;
-    const char* origin;  // where the expression stands, and its text
+    const char* origin;  // where the expression stands, and how it reads
+};
+
+/// Which version of a file a body is made of.
+struct Version {
+    std::uint64_t mark;  // tells it from others
+    apr_time_t mtime;
+    std::size_t size;   // of its text
+    std::uint64_t sum;  // of text and mark
 };
 
 /// Lives in a pool, with everything that it points to.
 struct Message {
     std::vector<Piece> pieces{};
-    std::size_t text_size = 0;   // of all literal text
     std::string_view bytes{};    // the body, where there is no expression
     const char* etag = nullptr;  // strong: RFC 9110, section 8.8.1
-    apr_time_t mtime = 0;        // of a file
-    std::uint64_t mark = 0;      // of a file's version
-    bool is_constant() const { return etag != nullptr; }
+    Version version{};           // of a file
 };
+
+constexpr int etag_size = 2 * APR_MD5_DIGESTSIZE + 2;  // in quotes
+constexpr int tag_size = 8;
 
 /// A message without an expression. The bytes are not copied.
 Message constant(apr_pool_t* pool, std::string_view bytes)
@@ -219,109 +203,94 @@ Message constant(apr_pool_t* pool, std::string_view bytes)
     return {.bytes = bytes, .etag = apr_pstrcat(pool, "\"", digest, "\"", nullptr)};
 }
 
-/// Whose text is parsed: a directive, and the file that it names, if it names one.
+/// Where a text stands that may hold expressions.
 struct Origin {
-    const char* directive;
-    const char* config;  // the configuration file
+    const char* file;
     int line;
-    const char* file = nullptr;
+    unsigned flags;  // of ap_expr
 };
 
 /// Throws what is wrong with a text, and where it stands.
 [[noreturn]] void refuse(std::string_view text, const std::string& problem, const char* place = "")
 {
-    constexpr std::size_t enough = 60;
-    throw std::runtime_error(std::string(place) + '"' + std::string(text.substr(0, enough)) +
-                             (text.size() > enough ? "...\" " : "\" ") + problem);
+    throw std::runtime_error(std::string(place) + '"' + std::string(text.substr(0, 60)) +
+                             (text.size() > 60 ? "...\" " : "\" ") + problem);
 }
 
-/// The length of the expression that text starts with, from "%{" to its "}" with those within
-/// it, or 0; and whether a quote in it has no backslash, which takes the next character with
-/// it: server/util_expr_scan.l of httpd.
-std::pair<std::size_t, bool> measure_expression(std::string_view text)
+/// The length of the expression that text starts with, with those within it: a backslash takes
+/// the next character along, as in server/util_expr_scan.l of httpd. Throws what is wrong.
+std::size_t measure_expression(std::string_view text, const char* place)
 {
     int depth = 0;
-    bool has_quote = false;
     for (std::size_t at = 0; at < text.size(); ++at) {
-        if (text[at] == '\\') {
-            ++at;
-        } else if (text.substr(at, 2) == "%{") {
-            ++depth;
-        } else if (text[at] == '"' || text[at] == '\'') {
-            has_quote = true;
-        } else if (text[at] == '}' && --depth == 0) {
-            return {at + 1, has_quote};
+        const char c = text[at];
+        depth += text.substr(at, 2) == "%{" ? 1 : c == '}' ? -1 : 0;
+        if (depth == 0) {
+            return at + 1;
         }
+        // httpd's scanner would end the process.
+        if (c == '"' || c == '\'') {
+            refuse(text,
+                   "is a bad expression: a quote in it needs a backslash before it (in a directive "
+                   "between double quotes: \\\\\\\")",
+                   place);
+        }
+        at += c == '\\' ? 1 : 0;
     }
-    return {0, has_quote};
+    refuse(text, "has no closing brace; expected %{...}, or \\%{ for a literal %{", place);
 }
 
-/// Parses one expression, which stands at a place in a file, if it does. Throws what is wrong.
-Piece parse_expression(apr_pool_t* pool, std::string_view text, bool has_quote,
-                       const Origin& origin, int line, const char* place)
+/// Parses the expression that text starts with, and takes it away. Throws what is wrong with it.
+Piece parse_expression(apr_pool_t* pool, std::string_view& text, const Origin& origin)
 {
-    const bool is_in_file = origin.file != nullptr;
-    const char* const source = copy_in(pool, text).data();
+    const char* const place = apr_psprintf(pool, "%s:%d: ", origin.file, origin.line);
+    const std::size_t length = measure_expression(text, place);
+    const char* const source = copy_in(pool, text.substr(0, length)).data();
     auto* const expression = make_in<ap_expr_info_t>(pool);
-    expression->filename = is_in_file ? origin.file : origin.config;
-    expression->line_number = static_cast<unsigned>(line);
+    expression->filename = origin.file;
+    expression->line_number = static_cast<unsigned>(origin.line);
     expression->module_index = APLOG_MODULE_INDEX;
-    // Whoever may write a file need not be whoever may read all that httpd can.
-    expression->flags = AP_EXPR_FLAG_STRING_RESULT | (is_in_file ? AP_EXPR_FLAG_RESTRICTED : 0U);
-    // httpd's scanner ends the process at a quote in an argument.
-    const char* const error =
-        std::strlen(source) != text.size() ? "it holds a zero byte"
-        : has_quote ? "a quote in it needs a backslash before it (in a directive between double "
-                      "quotes: \\\\\\\")"
-                    : ap_expr_parse(pool, pool, expression, source, nullptr);
+    expression->flags = AP_EXPR_FLAG_STRING_RESULT | origin.flags;
+    const char* const error = std::strlen(source) != length
+                                  ? "it holds a zero byte"
+                                  : ap_expr_parse(pool, pool, expression, source, nullptr);
     if (error != nullptr) {
-        throw std::runtime_error(
-            std::string(place) + "bad expression \"" + source + "\": " + error +
-            "; expected a variable or a function of httpd's expressions whose module is loaded, "
-            "such as %{REMOTE_ADDR}" +
-            (is_in_file ? ", but none that reads a file, as file and filesize do" : "") +
-            "; \\%{ stands for a literal %{");
+        refuse(source,
+               std::string("(") + error +
+                   "); expected a variable or function of httpd's expressions whose module is "
+                   "loaded, such as %{REMOTE_ADDR}, in a HelloFile none that reads a file, as "
+                   "file and filesize do; \\%{ stands for a literal %{",
+               apr_pstrcat(pool, place, "bad expression ", nullptr));
     }
-    return {.text = {},
-            .expression = expression,
-            .origin = apr_psprintf(pool, "%s at %s:%d: %s%s", origin.directive, origin.config,
-                                   origin.line, place, source)};
+    text.remove_prefix(length);
+    return {{}, expression, apr_pstrcat(pool, place, source, nullptr)};
 }
 
-/// Parses a body. Throws what is wrong with it.
-Message parse(apr_pool_t* pool, std::string_view text, const Origin& origin)
+/// Makes a body of a text with expressions, or as it is. Throws what is wrong with it.
+Message parse(apr_pool_t* pool, std::string_view text, bool is_verbatim, Origin origin)
 {
+    if (is_verbatim) {
+        return constant(pool, copy_in(pool, text));
+    }
     Message message;
     std::string literal;
-    std::size_t done = 0;
-    int line = origin.file == nullptr ? origin.line : 1;
     const auto end_piece = [&](Piece piece) {
         piece.text = copy_in(pool, literal);
         message.pieces.push_back(piece);
-        message.text_size += literal.size();
         literal.clear();
     };
-    for (std::size_t at = 0; (at = text.find("%{", done)) != std::string_view::npos;) {
-        const std::string_view before = text.substr(done, at - done);
-        const bool is_escaped = before.ends_with('\\');
-        literal += before.substr(0, before.size() - (is_escaped ? 1 : 0));
-        line += static_cast<int>(std::count(before.begin(), before.end(), '\n'));
-        if (is_escaped) {
-            literal += "%{";
-            done = at + 2;
-            continue;
+    while (!text.empty()) {
+        const std::string_view before = text.substr(0, text.find("%{"));
+        literal += before;
+        origin.line += static_cast<int>(std::count(before.begin(), before.end(), '\n'));
+        text.remove_prefix(before.size());
+        if (!text.empty() && before.ends_with('\\')) {
+            literal.back() = '%';  // and the brace is text
+            text.remove_prefix(1);
+        } else if (!text.empty()) {
+            end_piece(parse_expression(pool, text, origin));
         }
-        const char* const place =
-            origin.file == nullptr ? "" : apr_psprintf(pool, "%s:%d: ", origin.file, line);
-        const auto [length, has_quote] = measure_expression(text.substr(at));
-        if (length == 0) {
-            refuse(text.substr(at),
-                   "has no closing brace; expected %{...}, or \\%{ for a literal %{", place);
-        }
-        end_piece(parse_expression(pool, text.substr(at, length), has_quote, origin, line, place));
-        done = at + length;
     }
-    literal += text.substr(done);
     if (message.pieces.empty()) {
         return constant(pool, copy_in(pool, literal));
     }
@@ -329,62 +298,33 @@ Message parse(apr_pool_t* pool, std::string_view text, const Origin& origin)
     return message;
 }
 
-/// A body, by expressions or as it is. Throws what is wrong with it.
-Message make_body(apr_pool_t* pool, std::string_view text, bool is_verbatim, const Origin& origin)
-{
-    return is_verbatim ? constant(pool, copy_in(pool, text)) : parse(pool, text, origin);
-}
+// --- Values in the answer ---------------------------------------------------
+// Whatever an expression brings may come from a client. It is escaped for the type that it lands
+// in, so that it stays a value there.
 
-// ---------------------------------------------------------------------------
-// Values in the answer
-//
-// Whatever an expression brings may come from a client. It is escaped for the type that
-// it lands in, so that it stays a value there.
-
-// No byte becomes more than this: &#xFFFD; is the longest.
-constexpr std::size_t longest_escape = 8;
-
-char* put(char* out, std::string_view text)
-{
-    return std::copy(text.begin(), text.end(), out);
-}
-
-bool is_control(char c)
-{
-    return static_cast<unsigned char>(c) < 0x20;
-}
-
-/// HTML text, safe in element content and in an attribute in quotes of either kind. A
-/// control character has no place there, and ESC would switch the character set where the
-/// type names none.
-char* put_html(char* out, std::string_view value)
+/// HTML text, safe in element content and in an attribute in quotes of either kind. A control
+/// character has no place there, and ESC would switch the character set where there is none.
+void put_html(std::string& out, std::string_view value)
 {
     for (const char c : value) {
-        const auto escaped = c == '&'    ? "&amp;"sv
-                             : c == '<'  ? "&lt;"sv
-                             : c == '>'  ? "&gt;"sv
-                             : c == '"'  ? "&quot;"sv
-                             : c == '\'' ? "&#39;"sv
-                             : is_control(c) && c != '\t' && c != '\n' && c != '\r'
-                                 ? "&#xFFFD;"sv
-                                 : std::string_view(&c, 1);
-        out = put(out, escaped);
+        out += c == '&'    ? "&amp;"sv
+               : c == '<'  ? "&lt;"sv
+               : c == '>'  ? "&gt;"sv
+               : c == '"'  ? "&quot;"sv
+               : c == '\'' ? "&#39;"sv
+               : static_cast<unsigned char>(c) < ' ' && "\t\n\r"sv.find(c) == std::string_view::npos
+                   ? "&#xFFFD;"sv
+                   : std::string_view(&c, 1);
     }
-    return out;
 }
 
-/// The length and the code of the UTF-8 sequence that text starts with, or of the part of one
-/// that a single U+FFFD replaces: The Unicode Standard, table 3-7 and "Substitution of Maximal
-/// Subparts".
+/// The length and the code of the UTF-8 sequence that text starts with, or of the part of one that
+/// a U+FFFD replaces: The Unicode Standard, table 3-7, "Substitution of Maximal Subparts".
 std::pair<std::size_t, char32_t> decode_utf8(std::string_view text)
 {
-    constexpr char32_t replacement = 0xFFFD;
-    const auto byte = [text](std::size_t at) {
-        return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
-    };
-    const unsigned lead = byte(0);
+    const unsigned lead = static_cast<unsigned char>(text[0]);
     if (lead < 0xC2 || lead > 0xF4) {
-        return {1, lead < 0x80 ? lead : replacement};
+        return {1, lead < 0x80 ? lead : 0xFFFD};
     }
     const std::size_t length = lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
     // The second byte rules out over-long forms, surrogates, and what lies past U+10FFFF.
@@ -392,10 +332,11 @@ std::pair<std::size_t, char32_t> decode_utf8(std::string_view text)
     unsigned highest = lead == 0xED ? 0x9F : lead == 0xF4 ? 0x8F : 0xBF;
     char32_t code = lead & (0x7FU >> length);
     for (std::size_t at = 1; at < length; ++at) {
-        if (byte(at) < lowest || byte(at) > highest) {
-            return {at, replacement};
+        const unsigned byte = at < text.size() ? static_cast<unsigned char>(text[at]) : 0U;
+        if (byte < lowest || byte > highest) {
+            return {at, 0xFFFD};
         }
-        code = code << 6U | (byte(at) & 0x3FU);
+        code = code << 6U | (byte & 0x3FU);
         lowest = 0x80;
         highest = 0xBF;
     }
@@ -404,13 +345,12 @@ std::pair<std::size_t, char32_t> decode_utf8(std::string_view text)
 
 /// The content of a string of JSON (RFC 8259, section 7) or JavaScript, in ASCII whatever
 /// comes in: safe between quotes of any kind, and inside of <script>.
-char* put_script(char* out, std::string_view value)
+void put_script(std::string& out, std::string_view value)
 {
     const auto put_unit = [&out](char32_t unit) {
-        constexpr auto digits = "0123456789abcdef"sv;
-        out = put(out, "\\u");
+        out += "\\u";
         for (const unsigned shift : {12U, 8U, 4U, 0U}) {
-            *out++ = digits[unit >> shift & 0xFU];
+            out += "0123456789abcdef"[unit >> shift & 0xFU];
         }
     };
     while (!value.empty()) {
@@ -422,69 +362,57 @@ char* put_script(char* out, std::string_view value)
                    R"("\'`$<>&)"sv.find(value.front()) != std::string_view::npos) {
             put_unit(code);
         } else {
-            *out++ = value.front();
+            out += value.front();
         }
         value.remove_prefix(length);
     }
-    return out;
 }
 
-/// A part of one line: control characters, and so line ends, become spaces. In a field of
-/// CSV a quote is doubled: RFC 4180, section 2.
-char* put_line(char* out, std::string_view value, bool is_csv)
+/// A part of one line: control characters, and so line ends, become spaces.
+void put_line(std::string& out, std::string_view value)
 {
     for (const char c : value) {
-        *out++ = is_control(c) || c == 0x7F ? ' ' : c;
-        if (is_csv && c == '"') {
-            *out++ = c;
-        }
+        out += static_cast<unsigned char>(c) < ' ' || c == 0x7F ? ' ' : c;
     }
-    return out;
 }
 
-char* put_value(char* out, std::string_view value, Escape escape)
+/// The content of a field of CSV in quotes: RFC 4180, section 2.
+void put_csv(std::string& out, std::string_view value)
 {
-    return escape == Escape::html     ? put_html(out, value)
-           : escape == Escape::script ? put_script(out, value)
-           : escape == Escape::none   ? put(out, value)
-                                      : put_line(out, value, escape == Escape::csv);
+    for (const char c : value) {
+        out += c == '"' ? "\"" : "";
+        put_line(out, {&c, 1});
+    }
 }
 
-/// Evaluates a body for a request. The result lives as long as the request.
-/// Throws why an expression has no value, and where it stands.
-std::string_view render(request_rec* r, const Message& message, Escape escape)
+void put_text(std::string& out, std::string_view value)
 {
-    std::size_t size = message.text_size;
-    const std::size_t count = message.pieces.size();
-    auto* const values =
-        static_cast<std::string_view*>(apr_palloc(r->pool, count * sizeof(std::string_view)));
-    for (std::size_t i = 0; i < count; ++i) {
-        const auto& [text, expression, origin] = message.pieces[i];
+    out += value;
+}
+
+constexpr Type default_type{"text/html; charset=utf-8", put_html, nullptr};
+
+/// Evaluates a body for a request. Throws why an expression has no value, and where it stands.
+std::string render(request_rec* r, const Message& message, Escape escape)
+{
+    std::string out;
+    for (const auto& [text, expression, origin] : message.pieces) {
+        out += text;
         const char* error = nullptr;
         const char* const value =
             expression != nullptr ? ap_expr_str_exec(r, expression, &error) : "";
         if (error != nullptr) {
             throw std::runtime_error(std::string(origin) + ": " + error);
         }
-        new (&values[i]) std::string_view(value);
-        size += values[i].size() * longest_escape;
+        escape(out, value);
     }
-
-    char* const begin = static_cast<char*>(apr_palloc(r->pool, size));
-    char* out = begin;
-    for (std::size_t i = 0; i < count; ++i) {
-        out = put_value(put(out, message.pieces[i].text), values[i], escape);
-    }
-    return {begin, static_cast<std::size_t>(out - begin)};
+    return out;
 }
 
-// ---------------------------------------------------------------------------
-// The file
-//
-// A body in a file is read by the children, as the user that they have changed to, so what
-// only root can read is never served. They share the newest good version in memory that
-// outlives restarts, so all of them give the same one, whatever becomes of the file. Nobody
-// waits here for a writer, or for another process.
+// --- The file ---------------------------------------------------------------
+// A body in a file is read by the children, as the user that they have changed to, so what only
+// root can read is never served. They share the newest good version in memory that outlives
+// restarts, whatever becomes of the file. Nobody waits for a writer, or for another process.
 
 constexpr std::uint32_t quiet = 100;    // milliseconds that a whole file was left alone
 constexpr std::uint32_t second = 1000;  // milliseconds
@@ -500,13 +428,6 @@ std::uint64_t mark_of(const apr_finfo_t& found)
                                     number(found.mtime), number(found.ctime)};
     return hash({reinterpret_cast<const char*>(fields), sizeof fields}) | 1U;
 }
-
-struct Version {
-    std::uint64_t mark;
-    apr_time_t mtime;
-    std::size_t size;   // of its text
-    std::uint64_t sum;  // of text and mark
-};
 
 /// A version and a time in one, so that no two processes mix theirs.
 std::uint64_t stamp(std::uint64_t mark, std::uint32_t milliseconds)
@@ -531,7 +452,7 @@ std::map<std::string, File*> files;  // that the configuration names, by path an
 struct File {
     const char* path;
     bool is_verbatim;
-    Origin origin;
+    const ap_directive_t* directive;
     server_rec* server;
     Shared* shared = nullptr;
     std::mutex mutex{};        // guards what follows
@@ -539,9 +460,9 @@ struct File {
     SharedMessage message{};   // the newest good one
 
     std::size_t most() const { return std::size_t{is_verbatim ? 16U : 1U} << 20U; }  // bytes
-    char* shared_text(std::uint64_t version) const
+    char* room(std::uint64_t n) const
     {
-        return reinterpret_cast<char*>(shared + 1) + version % 2 * most();
+        return reinterpret_cast<char*>(shared + 1) + n % 2 * most();
     }
 
     /// What lies at the path; all zero where it is nothing.
@@ -551,35 +472,31 @@ struct File {
         return apr_stat(&found, path, looked_for, pool) == APR_SUCCESS ? found : apr_finfo_t{};
     }
 
-    /// Reads what was found, or nothing where it is another version by now. Throws why it
-    /// cannot be a body.
-    std::optional<std::string> read(const apr_finfo_t& found, apr_pool_t* pool) const
+    /// Reads what was found; nothing where it has changed. Throws why it cannot be a body.
+    std::string read(const apr_finfo_t& found, apr_pool_t* pool) const
     {
         const auto size = static_cast<std::size_t>(found.size);
-        const bool is_there = found.filetype != APR_NOFILE;
-        const char* const problem =
-            is_there && found.filetype != APR_REG
-                ? "is not a regular file; expected one that holds the body"
-            : is_there && size == 0 ? "is empty; expected the body"
-            : size > most()
-                ? apr_psprintf(pool, "has %" APR_SIZE_T_FMT " bytes; expected %d MiB at most", size,
-                               is_verbatim ? 16 : 1)
-                : nullptr;
-        if (problem != nullptr) {
-            refuse(path, problem);
+        if (found.filetype != APR_NOFILE && (found.filetype != APR_REG || size == 0)) {
+            refuse(path, found.filetype == APR_REG
+                             ? "is empty; expected the body"
+                             : "is not a regular file; expected the body in one");
+        }
+        if (size > most()) {
+            refuse(path, "has " + std::to_string(size) + " bytes; expected " +
+                             std::to_string(most() >> 20U) + " MiB at most");
         }
         std::string text(size, '\0');
+        apr_finfo_t info{};
         apr_file_t* file = nullptr;
         // Where somebody has just put a pipe, opening must not wait for a writer.
         apr_status_t status =
             apr_file_open(&file, path, APR_FOPEN_READ | APR_FOPEN_NONBLOCK, APR_OS_DEFAULT, pool);
         if (status == APR_SUCCESS) {
-            apr_finfo_t info{};
             status = apr_file_read_full(file, text.data(), size, nullptr);
             apr_file_info_get(&info, looked_for, file);
             apr_file_close(file);
             if (mark_of(info) != mark_of(found)) {
-                return std::nullopt;
+                return {};
             }
         }
         if (char reason[120]; status != APR_SUCCESS) {
@@ -589,29 +506,28 @@ struct File {
         return text;
     }
 
-    /// Makes a body, in a pool of its own: versions come and go in any thread. Throws what is
-    /// wrong with the text.
-    SharedMessage make(std::uint64_t mark, apr_time_t mtime, std::string_view text) const
+    /// Makes a body, in a pool of its own, since versions come and go in any thread.
+    SharedMessage make(const Version& version, std::string_view text) const
     {
         apr_pool_t* pool = nullptr;
         apr_pool_create_unmanaged_ex(&pool, nullptr, nullptr);
         const std::shared_ptr<apr_pool_t> owner(pool, apr_pool_destroy);
-        auto* const made = make_in<Message>(pool, make_body(pool, text, is_verbatim, origin));
-        made->mark = mark;
-        made->mtime = mtime;
+        auto* const made = make_in<Message>(
+            // Whoever may write a file need not be whoever may read all that httpd can.
+            pool, parse(pool, text, is_verbatim, {path, 1, AP_EXPR_FLAG_RESTRICTED}));
+        made->version = version;
         return {owner, made};
     }
 
-    /// Takes the newest version that any child has found. Where a writer was stopped in the
-    /// middle, and goes on where another one writes by then, the sum tells.
+    /// Takes the newest version that any child has found. The sum tells where two wrote at once.
     void take_newest()
     {
         const std::uint64_t before = std::exchange(number, shared->newest);
         for (std::uint64_t at = number; at != before && number - at < 2; --at) {
-            const auto [mark, mtime, size, sum] = shared->versions[at % 2];
-            const std::string text(shared_text(at), std::min(size, most()));
-            if (mark != 0 && sum == (hash(text) ^ mark)) {
-                message = make(mark, mtime, text);
+            const Version version = shared->versions[at % 2];
+            const std::string text(room(at), std::min(version.size, most()));
+            if (version.mark != 0 && version.sum == (hash(text) ^ version.mark)) {
+                message = make(version, text);
                 return;
             }
         }
@@ -620,15 +536,15 @@ struct File {
     /// Takes a version, and gives it to all children. The one before stays.
     void take(std::uint64_t mark, apr_time_t mtime, std::string_view text)
     {
-        message = make(mark, mtime, text);
+        const Version version{mark, mtime, text.size(), hash(text) ^ mark};
+        message = make(version, text);
         const std::uint64_t mine = shared->newest + 1;
-        put(shared_text(mine), text);
-        shared->versions[mine % 2] = {mark, mtime, text.size(), hash(text) ^ mark};
+        std::memcpy(room(mine), text.data(), text.size());
+        shared->versions[mine % 2] = version;
         shared->newest = mine;
     }
 
-    /// Whether a version is whole: somebody has seen it for long enough. Its dates tell nothing,
-    /// since a file server's clock may be wrong.
+    /// Whether a version was seen for long enough. A clock may be wrong, so its dates tell nothing.
     bool is_whole(std::uint64_t mark) const
     {
         const std::uint64_t now = stamp(mark, milliseconds_now());
@@ -645,23 +561,22 @@ struct File {
     void complain(std::uint64_t mark, const char* reason, apr_pool_t* pool) const
     {
         // The same version is another one where a good one was between: both may be no file.
-        const std::uint64_t good = message != nullptr ? message->mark : 0;
+        const std::uint64_t good = message != nullptr ? message->version.mark : 0;
         const std::uint64_t now = stamp(mark ^ good, milliseconds_now());
         std::uint64_t said = shared->said;
         if (static_cast<std::uint32_t>(now - said) >= second &&
             shared->said.compare_exchange_strong(said, now) && now >> 32U != said >> 32U) {
             char* user = nullptr;
             apr_uid_name_get(&user, geteuid(), pool);
-            ap_log_error(APLOG_MARK, APLOG_ERR, 0, server, "%s at %s:%d: %s (as %s); %s",
-                         origin.directive, origin.config, origin.line, reason,
+            ap_log_error(APLOG_MARK, APLOG_ERR, 0, server, "HelloFile at %s:%d: %s (as %s); %s",
+                         directive->filename, directive->line_num, reason,
                          user != nullptr ? user : "a user without a name",
                          message != nullptr ? "the last good version goes on being served"
                                             : "there is no good version, so the answer is 500");
         }
     }
 
-    /// The version to answer a request with; null where there never was a good one. Takes what
-    /// has changed.
+    /// The version to answer a request with; null where there never was a good one.
     SharedMessage current(apr_pool_t* pool)
     {
         if (shared == nullptr) {
@@ -672,15 +587,11 @@ struct File {
         const std::lock_guard lock(mutex);
         try {
             take_newest();
-            if (message != nullptr && message->mark == mark) {
-                return message;
-            }
-            if (!is_whole(mark)) {
-                if (message == nullptr) {
-                    complain(~mark, "the file has just changed, and may not be whole yet", pool);
+            const bool is_current = message != nullptr && message->version.mark == mark;
+            if (!is_current && is_whole(mark)) {
+                if (const std::string text = read(found, pool); !text.empty()) {
+                    take(mark, found.mtime, text);
                 }
-            } else if (const auto text = read(found, pool)) {
-                take(mark, found.mtime, *text);
             }
         } catch (const std::exception& error) {
             // Some causes pass, such as too many open files: it is tried again in a second.
@@ -691,13 +602,17 @@ struct File {
     }
 };
 
-// ---------------------------------------------------------------------------
-// The directives
-//
+// --- The directives ---------------------------------------------------------
 // Each setter takes the values, or throws what is wrong with them. httpd adds the file and
 // the line, and the guard the directive's name.
 
 using Words = std::vector<const char*>;
+
+/// Whether the text matches, whatever its case.
+bool matches(apr_pool_t* pool, const std::string& pattern, const char* text)
+{
+    return ap_regexec(ap_pregcomp(pool, pattern.c_str(), AP_REG_ICASE), text, 0, nullptr, 0) == 0;
+}
 
 /// Whether a body is taken as it is: by the word after the first.
 bool is_verbatim(const Words& words)
@@ -708,70 +623,58 @@ bool is_verbatim(const Words& words)
     return words.size() > 1;
 }
 
-Origin origin_of(const cmd_parms* cmd)
-{
-    return {.directive = cmd->cmd->name,
-            .config = cmd->directive->filename,
-            .line = cmd->directive->line_num};
-}
-
 void set_message(cmd_parms* cmd, Config& config, const Words& words)
 {
-    config.message = make_in<Message>(
-        cmd->pool, make_body(cmd->pool, words[0], is_verbatim(words), origin_of(cmd)));
+    const Origin origin{cmd->directive->filename, cmd->directive->line_num, 0};
+    config.message =
+        make_in<Message>(cmd->pool, parse(cmd->pool, words[0], is_verbatim(words), origin));
     config.file = nullptr;
 }
 
 /// The lines up to the end tag, as they stand in the configuration file. Throws what is wrong.
 std::vector<std::string> read_block(ap_configfile_t* file, apr_pool_t* pool)
 {
-    std::vector<std::string> lines;
-    for (;;) {
+    for (std::vector<std::string> lines;;) {
         std::string line;
-        for (char c = 0; !line.ends_with('\n') && ap_cfg_getc(&c, file) == APR_SUCCESS;) {
+        for (char c = 0; c != '\n' && ap_cfg_getc(&c, file) == APR_SUCCESS;) {
             line += c;
         }
-        if (line.find('\0') != std::string::npos) {
-            throw std::runtime_error("a zero byte; expected text (HelloFile verbatim takes it)");
+        if (line.empty() || line.find('\0') != std::string::npos) {
+            throw std::runtime_error(line.empty()
+                                         ? "expected a line </HelloMessage> after it"
+                                         : "a zero byte; expected text, or HelloFile verbatim");
         }
-        if (line.empty()) {
-            throw std::runtime_error("expected a line </HelloMessage> after it");
-        }
-        char* const tag = apr_pstrdup(pool, line.c_str());
-        apr_collapse_spaces(tag, tag);
-        if (apr_cstr_casecmp(tag, "</HelloMessage>") == 0) {
+        if (matches(pool, R"(^\s*</HelloMessage\s*>\s*$)", line.c_str())) {
             return lines;
         }
         lines.push_back(line);
     }
 }
 
-/// The blanks that all lines begin with. Lines of blanks alone do not count.
-std::string common_indentation(const std::vector<std::string>& lines)
+/// How many blanks all lines begin with, and the same ones. Lines of blanks do not count.
+std::size_t common_indentation(std::vector<std::string> lines)
 {
-    std::optional<std::string> common;
-    for (const std::string& line : lines) {
-        const std::string own = line.substr(0, line.find_first_not_of(" \t"));
-        if (line.find_first_not_of(" \t\r\n") != std::string::npos) {
-            const std::string other = common.value_or(own);
-            common = {own.begin(),
-                      std::mismatch(own.begin(), own.end(), other.begin(), other.end()).first};
-        }
+    std::erase_if(lines, [](const std::string& line) {
+        return line.find_first_not_of(" \t\r\n") == std::string::npos;
+    });
+    if (lines.empty()) {
+        return 0;
     }
-    return common.value_or("");
+    // In their order, the first and the last differ the most.
+    const auto [first, last] = std::minmax_element(lines.begin(), lines.end());
+    const auto end = std::mismatch(first->begin(), first->end(), last->begin(), last->end()).first;
+    return std::min(first->find_first_not_of(" \t"),
+                    static_cast<std::size_t>(end - first->begin()));
 }
 
-/// Puts a HelloMessage in the place of a block, without the indentation that its lines have in
-/// common. This is done while httpd reads, since it would join and trim lines, and put values
-/// into them.
+/// Puts a HelloMessage in the place of a block, without the common indentation. This is done
+/// while httpd reads, since it would join and trim lines, and put values into them.
 void set_block(cmd_parms* cmd, ap_directive_t*& place, const Words& words)
 {
-    std::string option;
-    for (const char* const word : words) {
-        option += option.empty() || *word == '>' ? "" : " ";
-        option += word;
-    }
-    if (option != ">" && apr_cstr_casecmp(option.c_str(), "verbatim>") != 0) {
+    const char* const option = words.size() == 1
+                                   ? words[0]
+                                   : apr_pstrcat(cmd->temp_pool, words[0], " ", words[1], nullptr);
+    if (!matches(cmd->temp_pool, "^(verbatim ?)?>$", option)) {
         refuse(option, "is no option; expected <HelloMessage> or <HelloMessage verbatim>");
     }
     place = make_in<ap_directive_t>(cmd->pool);
@@ -779,8 +682,8 @@ void set_block(cmd_parms* cmd, ap_directive_t*& place, const Words& words)
     place->filename = cmd->config_file->name;
     place->line_num = static_cast<int>(cmd->config_file->line_number);
     const std::vector<std::string> lines = read_block(cmd->config_file, cmd->temp_pool);
-    const std::size_t indentation = common_indentation(lines).size();
-    std::string quoted;
+    const std::size_t indentation = common_indentation(lines);
+    std::string quoted = "\"";
     for (const std::string& line : lines) {
         const std::size_t blanks = std::min(line.find_first_not_of(" \t"), line.size());
         for (const char c : line.substr(std::min(blanks, indentation))) {
@@ -788,8 +691,8 @@ void set_block(cmd_parms* cmd, ap_directive_t*& place, const Words& words)
             quoted += c;
         }
     }
-    place->args = apr_pstrcat(cmd->pool, "\"", quoted.c_str(), "\"",
-                              option == ">" ? "" : " verbatim", nullptr);
+    quoted += *option == '>' ? "\"" : "\" verbatim";
+    place->args = apr_pstrdup(cmd->pool, quoted.c_str());
 }
 
 void set_file(cmd_parms* cmd, Config& config, const Words& words)
@@ -801,25 +704,14 @@ void set_file(cmd_parms* cmd, Config& config, const Words& words)
     const bool verbatim = is_verbatim(words);
     File*& file = files[std::string(verbatim ? "verbatim " : "") + path];
     if (file == nullptr) {
-        Origin origin = origin_of(cmd);
-        origin.file = path;
-        file = make_in<File>(cmd->pool, path, verbatim, origin, cmd->server);
+        file = make_in<File>(cmd->pool, path, verbatim, cmd->directive, cmd->server);
         // At a restart there may be a version from before, and the children say what is wrong.
         if (ap_state_query(AP_SQ_CONFIG_GEN) <= 1) {
-            if (const auto text = file->read(file->look(cmd->temp_pool), cmd->temp_pool)) {
-                file->make(0, 0, *text);
-            }
+            file->make({}, file->read(file->look(cmd->temp_pool), cmd->temp_pool));
         }
     }
     config.message = nullptr;
     config.file = file;
-}
-
-/// Whether the text matches, whatever its case.
-bool matches(apr_pool_t* pool, const std::string& pattern, const char* text)
-{
-    const int flags = AP_REG_EXTENDED | AP_REG_ICASE;
-    return ap_regexec(ap_pregcomp(pool, pattern.c_str(), flags), text, 0, nullptr, 0) == 0;
 }
 
 /// How values are escaped in a media type.
@@ -830,13 +722,13 @@ Escape escape_of(apr_pool_t* pool, const char* type)
     };
     // By all their names, such as "text/jscript", "text/json5" and "application/x-ndjson":
     // https://mimesniff.spec.whatwg.org/#javascript-mime-type and RFC 6839.
-    return is("[^; \t]*(json|(java|ecma|j|live)script)[^; \t]*") ? Escape::script
+    return is("[^; \t]*(json|(java|ecma|j|live)script)[^; \t]*") ? put_script
            : is("text/(event-stream|tab-separated-values|uri-list|calendar|(x-)?vcard|vtt|"
                 "cache-manifest)|application/openmetrics-text")
-               ? Escape::line
-           : is("[^; \t]*csv|text/comma-separated-values") ? Escape::csv
-           : is("text/plain")                              ? Escape::none
-                                                           : Escape::html;
+               ? put_line
+           : is("[^; \t]*csv|text/comma-separated-values") ? put_csv
+           : is("text/plain")                              ? put_text
+                                                           : put_html;
 }
 
 // RFC 9110, sections 5.6.2 and 5.6.6.
@@ -852,38 +744,30 @@ void set_type(cmd_parms* cmd, Config& config, const Words& words)
     };
     if (!has_form(PARAMETER)) {
         refuse(value,
-               "is not a media type; expected type/subtype and parameters, if any, such as "
-               "\"text/plain; charset=utf-8\"");
+               "is not a media type; expected type/subtype, such as \"text/plain; charset=utf-8\"");
     }
     const Escape escape = escape_of(cmd->temp_pool, value);
     // In Shift_JIS a byte before it would take the backslash of an escape.
-    if (escape == Escape::script && !has_form("charset=\"?utf-8\"?|(?!charset)" PARAMETER)) {
+    if (escape == put_script && !has_form("charset=\"?utf-8\"?|(?!charset)" PARAMETER)) {
         refuse(value,
-               "has a character set in which values cannot be escaped for JavaScript and "
-               "JSON; expected charset=utf-8, or none");
+               "has a character set in which JavaScript and JSON cannot be escaped; "
+               "expected charset=utf-8, or none");
     }
-    std::string_view tag = default_type.tag;
-    if (std::strcmp(value, default_type.value) != 0) {
-        tag = ap_md5(cmd->pool, reinterpret_cast<const unsigned char*>(value));
-    }
-    config.type = make_in<Type>(cmd->pool, value, escape, tag.substr(0, 8));
+    const char* const digest = ap_md5(cmd->pool, reinterpret_cast<const unsigned char*>(value));
+    const bool is_default = std::strcmp(value, default_type.value) == 0;
+    config.type = make_in<Type>(
+        cmd->pool, value, escape,
+        is_default ? nullptr : apr_psprintf(cmd->pool, "\"%.*s", int{tag_size}, digest));
 }
 
 void set_status(cmd_parms* cmd, Config& config, const Words& words)
 {
-    const std::string_view value = words[0];
-    int code = 0;
-    const auto [rest, error] = std::from_chars(value.data(), value.data() + value.size(), code);
-    if (apr_cstr_casecmp(words[0], "drop") == 0) {
-        config.status = make_in<Status>(cmd->pool, no_answer, nullptr);
-        return;
+    if (!matches(cmd->temp_pool, "^(20[0-4]|20[7-9]|2[1-9][0-9]|[45][0-9]{2}|drop)$", words[0])) {
+        refuse(words[0],
+               "is not a status that can be answered; expected 200 to 299 without 205 "
+               "and 206, 400 to 599, such as 503, or drop");
     }
-    if (error != std::errc{} || *rest != '\0' || code < 200 || code > 599 || code / 100 == 3 ||
-        code == HTTP_RESET_CONTENT || code == HTTP_PARTIAL_CONTENT) {
-        refuse(value,
-               "is not a status that can be an answer of one's own; expected 200 to 299 without "
-               "205 and 206, 400 to 599, such as 503, or drop");
-    }
+    const int code = std::atoi(words[0]);
     // As httpd has it, or would make it up: ap_get_status_line_ex, which 2.4.46 lacks.
     const char* const line = ap_get_status_line(code);
     config.status = make_in<Status>(
@@ -891,66 +775,56 @@ void set_status(cmd_parms* cmd, Config& config, const Words& words)
         std::atoi(line) == code ? line : apr_psprintf(cmd->pool, "%d Status %d", code, code));
 }
 
-/// Throws what cannot be a list of methods.
-const Methods* make_methods(apr_pool_t* pool, const Words& names)
+void set_methods(cmd_parms* cmd, Config& config, const Words& names)
 {
     const auto has = [&names](std::string_view name) {
         return std::find(names.begin(), names.end(), name) != names.end();
     };
+    auto* const methods = make_in<Methods>(cmd->pool, nullptr, "OPTIONS");
+    config.methods = methods;
     if (names.size() == 1 && has("any")) {
-        return make_in<Methods>(pool, nullptr, nullptr);
+        return;
     }
-    auto* const methods = make_in<Methods>(pool, ap_make_method_list(pool, 4), "OPTIONS");
+    methods->listed = ap_make_method_list(cmd->pool, 4);
     for (const char* const name : names) {
-        if (!matches(pool, "^" TOKEN "$", name) || name == "any"sv || name == "TRACE"sv ||
+        if (!matches(cmd->temp_pool, "^" TOKEN "$", name) || name == "any"sv || name == "TRACE"sv ||
             name == "CONNECT"sv) {
             refuse(name,
-                   "is not a method that can be answered here; expected names such as GET and "
+                   "is not a method that can be answered; expected names such as GET and "
                    "POST, or any alone; TRACE is httpd's own, and CONNECT a proxy's");
         }
         if (name == "HEAD"sv && !has("GET")) {
             refuse(name, "comes with GET; expected GET beside it");
         }
-        ap_method_register(pool, name);
+        ap_method_register(cmd->pool, name);
         ap_method_list_add(methods->listed, name);
         if (name != "HEAD"sv && name != "OPTIONS"sv) {
-            methods->allow = apr_pstrcat(pool, name, name == "GET"sv ? ", HEAD, " : ", ",
+            methods->allow = apr_pstrcat(cmd->pool, name, name == "GET"sv ? ", HEAD, " : ", ",
                                          methods->allow, nullptr);
         }
     }
-    return methods;
 }
 
-void set_methods(cmd_parms* cmd, Config& config, const Words& words)
+void set_first(cmd_parms* cmd, Config& config, const Words& words)
 {
-    config.methods = make_methods(cmd->pool, words);
-}
-
-void set_first(cmd_parms* /*cmd*/, Config& config, const Words& words)
-{
-    const bool is_on = apr_cstr_casecmp(words[0], "on") == 0;
-    if (!is_on && apr_cstr_casecmp(words[0], "off") != 0) {
+    if (!matches(cmd->temp_pool, "^(on|off)$", words[0])) {
         refuse(words[0], "is neither On nor Off");
     }
-    config.is_first = is_on;
+    config.is_first = apr_cstr_casecmp(words[0], "on") == 0;
 }
 
-// ---------------------------------------------------------------------------
-// The claim
-//
-// A location with "SetHandler hello" has no file, so looking for one would only
-// cost time and let DocumentRoot, mod_dir and mod_mime have a say. mod_proxy shows
-// the way out: claim the URI when it is translated, then decline storage for it.
-// Access control comes after both.
+// --- The claim --------------------------------------------------------------
+// A location with "SetHandler hello" has no file, so looking for one would only cost time and
+// let DocumentRoot, mod_dir and mod_mime have a say. mod_proxy shows the way out: claim the URI
+// when it is translated, then decline storage for it. Access control comes after both.
 
 const core_dir_config& core_config(const request_rec* r)
 {
     return *static_cast<const core_dir_config*>(ap_get_core_module_config(r->per_dir_config));
 }
 
-/// Whether SetHandler names this module in a request's directory configuration, or a proxy
-/// that HelloFirst overrules. SetHandler takes an expression, and any case:
-/// core_override_type in httpd's server/core.c.
+/// Whether SetHandler names this module, or a proxy that HelloFirst overrules. It takes an
+/// expression, and any case: core_override_type in httpd's server/core.c.
 bool is_selected(request_rec* r)
 {
     const core_dir_config& core = core_config(r);
@@ -960,7 +834,7 @@ bool is_selected(request_rec* r)
                                  : core.handler;
     // Of an error the core says so later.
     return error == nullptr && name != nullptr &&
-           (apr_cstr_casecmp(name, handler_name) == 0 ||
+           (apr_cstr_casecmp(name, "hello") == 0 ||
             (is_first(r) && apr_cstr_casecmpn(name, "proxy:", 6) == 0));
 }
 
@@ -972,15 +846,14 @@ int walk_sections(request_rec* r)
     return status != OK ? status : ap_if_walk(r);
 }
 
-/// Hook translate_name: claims a URI whose location selects this module. Runs after
-/// mod_alias, mod_rewrite and mod_proxy, so that a redirect wins.
+/// Hook translate_name: claims a URI whose location selects this module. Runs after mod_alias,
+/// mod_rewrite and mod_proxy, so that a redirect wins.
 int claim(request_rec* r)
 {
     if (r->proxyreq != PROXYREQ_NONE || r->uri == nullptr || r->uri[0] != '/') {
         return DECLINED;
     }
-    // Two pointers, and the same until mod_rewrite has put another URI there and passes it
-    // through: the sections in force are the old one's.
+    // Where mod_rewrite has put another URI there, the sections in force are the old one's.
     int status = r->uri != r->parsed_uri.path ? walk_sections(r) : OK;
     if (status == OK && core_config(r).sec_if != nullptr && is_selected(r) &&
         ap_core_translate(r) == OK) {
@@ -997,8 +870,7 @@ int claim(request_rec* r)
 }
 
 /// The same before those modules, where HelloFirst says so. A proxy with "mapping=encoded" has
-/// taken the URI even before, undecoded, and that is undone. What is not claimed is left to
-/// all of them as it was: mod_rewrite would take a file's name for the URI.
+/// taken the URI even before, which is undone. What is not claimed is left to them as it was.
 int claim_first(request_rec* r)
 {
     if (!is_first(r) || r->proxyreq == PROXYREQ_PROXY) {
@@ -1008,56 +880,44 @@ int claim_first(request_rec* r)
     r->proxyreq = PROXYREQ_NONE;
     const int status = claim(r);
     if (status == DECLINED) {
-        r->proxyreq = before.proxyreq;
-        r->filename = before.filename;
-        r->canonical_filename = before.canonical_filename;
-        r->per_dir_config = before.per_dir_config;
+        *r = before;
     }
     return status;
 }
 
-/// Hooks map_to_storage and type_checker: what is claimed has no storage to walk and
-/// no extension to read a type from. TRACE is answered by httpd before it gets here.
+/// Hooks map_to_storage and type_checker: what is claimed has no storage to walk and no
+/// extension to read a type from.
 int keep_claim(request_rec* r)
 {
     return ap_get_module_config(r->request_config, &hello_module) != nullptr ? OK : DECLINED;
 }
 
-// ---------------------------------------------------------------------------
-// The handler
-
-// The bucket macros are C.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wcast-qual"
-#pragma GCC diagnostic ignored "-Wold-style-cast"
+// --- The handler ------------------------------------------------------------
 
 // Of the threads that serve HTTP/2 in a child, so many may wait for bodies.
 std::atomic<int> waiting = 0;
 int most_waiting = 1;
 
-/// Reads a body on a stream of HTTP/2 and drops it. Such a connection counts as about to
-/// close, so ap_discard_request_body leaves the body there, and a client that is cut off
-/// while it sends may never read the answer. So it is waited for, but only as long as data
-/// keeps coming, not for long, and by few at a time: who sends none must not hold them all.
+/// Reads a body on a stream of HTTP/2 and drops it. ap_discard_request_body would leave it there,
+/// and a client that is cut off while it sends may never read the answer. It is waited for as long
+/// as data keeps coming, not for long, and by few: who sends none must not hold all threads.
 int drop_stream_body(request_rec* r)
 {
     constexpr std::uint32_t longest_wait = 2000;  // milliseconds in all
     constexpr std::uint32_t longest_pause = 500;  // and between two pieces
-    constexpr apr_interval_time_t nap = 1000;     // microseconds; nothing tells of new data
     apr_bucket_brigade* const brigade = apr_brigade_create(r->pool, r->connection->bucket_alloc);
     const std::uint32_t begin = milliseconds_now();
     std::uint32_t last = begin;
     apr_status_t status = APR_SUCCESS;
     bool waits = false;
     bool ends = false;
-    for (std::uint32_t now = begin; !ends && now - begin < longest_wait; now = milliseconds_now()) {
+    for (auto now = begin; !ends && now - begin < longest_wait && now - last < longest_pause;
+         now = milliseconds_now()) {
         status = ap_get_brigade(r->input_filters, brigade, AP_MODE_READBYTES, APR_NONBLOCK_READ,
                                 HUGE_STRING_LEN);
         if (APR_STATUS_IS_EAGAIN(status)) {
-            const bool is_free = waits || ++waiting <= most_waiting;
-            waits = true;
-            ends = !is_free || now - last >= longest_pause;
-            apr_sleep(ends ? 0 : nap);
+            ends = !std::exchange(waits, true) && ++waiting > most_waiting;
+            apr_sleep(1000);  // microseconds; nothing tells of new data
         } else {
             last = now;
             ends = status != APR_SUCCESS ||
@@ -1071,22 +931,19 @@ int drop_stream_body(request_rec* r)
                : ap_map_http_request_error(status, HTTP_BAD_REQUEST);
 }
 
-/// Reads the request's body and drops it, so that the next request is found behind it.
-/// Returns OK, or the status to answer with.
+/// Reads the request's body and drops it. Returns OK, or the status to answer with.
 int drop_body(request_rec* r)
 {
     if (r->main == nullptr && r->connection->master != nullptr) {
         return drop_stream_body(r);
     }
-    // Without these there is none (RFC 9112, section 6.3), and to find that out by reading
-    // costs every request.
+    // Without these there is none: RFC 9112, section 6.3. To find out by reading costs more.
     const bool has_body = apr_table_get(r->headers_in, "Content-Length") != nullptr ||
                           apr_table_get(r->headers_in, "Transfer-Encoding") != nullptr;
     return has_body ? ap_discard_request_body(r) : OK;
 }
 
-/// Sends a body, or none where it is null, the way of default_handler in httpd's
-/// server/core.c.
+/// Sends a body, or none where it is null, as default_handler does in httpd's server/core.c.
 int send(request_rec* r, apr_bucket* body)
 {
     conn_rec* const c = r->connection;
@@ -1096,28 +953,17 @@ int send(request_rec* r, apr_bucket* body)
         APR_BRIGADE_INSERT_TAIL(brigade, body);
     }
     APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(c->bucket_alloc));
-
     const apr_status_t passed = ap_pass_brigade(r->output_filters, brigade);
     apr_brigade_cleanup(brigade);
-    if (passed != APR_SUCCESS && r->status == HTTP_OK && c->aborted == 0) {
-        ap_log_rerror(APLOG_MARK, APLOG_DEBUG, passed, r, "the answer could not be sent");
-        return AP_FILTER_ERROR;
-    }
-    return OK;
+    return passed == APR_SUCCESS || r->status != HTTP_OK || c->aborted != 0 ? OK : AP_FILTER_ERROR;
 }
 
-#pragma GCC diagnostic pop
-
-/// What the conditions of the request come to: OK, or the status of an answer without a
-/// body. Only a file has a date, and for a body without one httpd would take the time of
-/// the request: RFC 9110, sections 13.1.3 and 13.1.4.
+/// What the conditions of the request come to: OK, or the status of an answer without a body.
+/// For a body without a date httpd would take the time of the request: RFC 9110, section 13.1.3.
 int condition_of(request_rec* r, const Message& message)
 {
-    if (message.mtime != 0) {
+    if (message.version.mtime != 0 || r->no_local_copy != 0) {
         return ap_meets_conditions(r);
-    }
-    if (r->no_local_copy != 0) {
-        return OK;  // it is a part of another answer
     }
     const bool is_get = r->method_number == M_GET;
     const bool is_known = ap_condition_if_none_match(r, r->headers_out) >= AP_CONDITION_WEAK;
@@ -1131,12 +977,12 @@ int condition_of(request_rec* r, const Message& message)
 /// Two answers that differ in their type alone differ here too.
 const char* etag_of(request_rec* r, const Message& message, const Type& type)
 {
-    if (type.tag.empty()) {
+    if (type.tag == nullptr) {
         return message.etag;
     }
-    const std::string_view rest(message.etag + 1);
-    char* const etag = static_cast<char*>(apr_palloc(r->pool, type.tag.size() + rest.size() + 2));
-    *put(put(put(etag, "\""), type.tag), rest) = '\0';
+    char* const etag = static_cast<char*>(apr_palloc(r->pool, tag_size + etag_size + 1));
+    std::memcpy(etag, type.tag, tag_size + 1);
+    std::memcpy(etag + tag_size + 1, message.etag + 1, etag_size);  // and its zero
     return etag;
 }
 
@@ -1151,17 +997,13 @@ int answer_body(request_rec* r, const Config& config, const Type& type)
             return HTTP_INTERNAL_SERVER_ERROR;  // the log has said why
         }
     }
-    // Without one, an ErrorDocument keeps the status of the error.
-    if (config.status != nullptr) {
-        r->status = config.status->code;
-        r->status_line = config.status->line;
-    }
-    const bool is_constant = message->is_constant();
-    const std::string_view bytes = is_constant ? message->bytes : render(r, *message, type.escape);
+    const bool is_constant = message->etag != nullptr;
+    const std::string_view bytes =
+        is_constant ? message->bytes : copy_in(r->pool, render(r, *message, type.escape));
     if (is_constant) {
         apr_table_setn(r->headers_out, "ETag", etag_of(r, *message, type));
-        if (message->mtime != 0) {
-            ap_update_mtime(r, message->mtime);
+        if (message->version.mtime != 0) {
+            ap_update_mtime(r, message->version.mtime);
             ap_set_last_modified(r);
         }
     } else {
@@ -1193,18 +1035,21 @@ int drop(request_rec* r)
     if (c->master != nullptr) {
         c->aborted = 1;  // of HTTP/2 this is the stream alone, which is reset
     }
-    r->eos_sent = 1;  // so nobody sends one, which would bring a head along
     c->keepalive = AP_CONN_CLOSE;
+    r->eos_sent = 1;  // so nobody sends one, which would bring a head along
     r->status = 444;
     return DONE;
 }
 
 /// Refuses a method. httpd names those that are answered, and TRACE where it answers that
 /// itself; what it has set beside is lost on the way to an ErrorDocument.
-int refuse_method(request_rec* r, const Methods& methods)
+int refuse_method(request_rec* r, const Methods* methods)
 {
-    ap_copy_method_list(r->allowed_methods, methods.listed);
-    ap_method_list_add(r->allowed_methods, "OPTIONS");
+    ap_allow_standard_methods(r, REPLACE_ALLOW, M_GET, M_OPTIONS, -1);
+    if (methods != nullptr && methods->listed != nullptr) {
+        ap_copy_method_list(r->allowed_methods, methods->listed);
+        ap_method_list_add(r->allowed_methods, "OPTIONS");
+    }
     if (ap_send_http_options(r) == OK) {
         apr_table_setn(r->err_headers_out, "Allow", apr_table_get(r->headers_out, "Allow"));
     }
@@ -1215,21 +1060,20 @@ int refuse_method(request_rec* r, const Methods& methods)
 /// unless the configured status is an error anyway. Whatever decides on access has decided by now.
 int answer(request_rec* r)
 {
-    if (r->handler == nullptr || std::strcmp(r->handler, handler_name) != 0) {
+    if (r->handler == nullptr || std::strcmp(r->handler, "hello") != 0) {
         return DECLINED;
     }
     const Config& config = config_of(r);
     const int code = config.status != nullptr ? config.status->code : HTTP_OK;
-    if (code == no_answer) {
+    if (code == 0) {
         return drop(r);
     }
-    const Methods& methods = config.methods != nullptr ? *config.methods : *default_methods;
+    const Methods* const methods = config.methods;
     const bool is_error = code >= 400;
-    const bool is_listed =
-        is_error ||
-        (methods.listed == nullptr   ? r->method_number != M_CONNECT  // a 2xx opens a tunnel
-         : config.methods == nullptr ? r->method_number == M_GET
-                                     : ap_method_in_list(methods.listed, r->method) != 0);
+    const bool is_listed = is_error || (methods == nullptr ? r->method_number == M_GET
+                                        : methods->listed == nullptr
+                                            ? r->method_number != M_CONNECT  // a 2xx opens a tunnel
+                                            : ap_method_in_list(methods->listed, r->method) != 0);
     const bool is_allowed = is_listed || r->method_number == M_OPTIONS;
     // Who asks before it sends need not send what will be refused: RFC 9110, 10.1.1.
     if (r->expecting_100 == 0 || (is_allowed && !is_error)) {
@@ -1238,20 +1082,24 @@ int answer(request_rec* r)
         }
     }
     if (!is_allowed) {
-        return refuse_method(r, methods.listed != nullptr ? methods : *default_methods);
+        return refuse_method(r, methods);
     }
     // What mod_mime has found are the file's, where there is one.
     r->content_encoding = nullptr;
     r->content_languages = nullptr;
-    if (is_listed && code == HTTP_NO_CONTENT) {
+    // Without a configured one, an ErrorDocument keeps the status of the error.
+    if (is_listed && config.status != nullptr) {
         r->status = code;
         r->status_line = config.status->line;
+    }
+    if (is_listed && code == HTTP_NO_CONTENT) {
         return OK;
     }
     const Type& type = config.type != nullptr ? *config.type : default_type;
     ap_set_content_type_ex(r, type.value, 1);
     if (!is_listed) {
-        apr_table_setn(r->headers_out, "Allow", methods.allow);
+        apr_table_setn(r->headers_out, "Allow",
+                       methods != nullptr ? methods->allow : "GET, HEAD, OPTIONS");
         return OK;
     }
     apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
@@ -1264,18 +1112,16 @@ int answer_first(request_rec* r)
     if (keep_claim(r) != OK || !is_first(r)) {
         return DECLINED;
     }
-    r->handler = handler_name;
+    r->handler = "hello";
     return answer(r);
 }
 
-// ---------------------------------------------------------------------------
-// The start
-//
+// --- The start --------------------------------------------------------------
 // What is prepared when httpd starts or restarts, in the parent and then in each child.
 
 /// Gives each file what its children share, from before a restart where it has been there
 /// then, and frees what no directive names any more.
-void share_files(apr_pool_t* process_pool)
+void share_files(apr_pool_t* process_pool, apr_pool_t* pool)
 {
     constexpr auto key = "mod_hello, layout 2";  // another one where Shared changes
     void* data = nullptr;
@@ -1283,6 +1129,7 @@ void share_files(apr_pool_t* process_pool)
     auto* const kept =
         data != nullptr ? static_cast<apr_hash_t*>(data) : apr_hash_make(process_pool);
     apr_pool_userdata_set(kept, key, nullptr, process_pool);
+    bool is_new = false;
     for (const auto& [name, file] : files) {
         auto* memory =
             static_cast<apr_shm_t*>(apr_hash_get(kept, name.c_str(), APR_HASH_KEY_STRING));
@@ -1300,6 +1147,10 @@ void share_files(apr_pool_t* process_pool)
                          memory);
         }
         file->shared = static_cast<Shared*>(apr_shm_baseaddr_get(memory));
+        file->shared->said = stamp(0, milliseconds_now() - second);  // a restart says it anew
+        const std::uint64_t mark = mark_of(file->look(pool));
+        const std::uint64_t taken = file->shared->versions[file->shared->newest % 2].mark;
+        is_new = (!file->is_whole(mark) && mark != taken) || is_new;
     }
     for (auto* at = apr_hash_first(nullptr, kept); at != nullptr; at = apr_hash_next(at)) {
         const auto* const name = static_cast<const char*>(apr_hash_this_key(at));
@@ -1308,22 +1159,8 @@ void share_files(apr_pool_t* process_pool)
             apr_hash_set(kept, name, APR_HASH_KEY_STRING, nullptr);
         }
     }
-}
-
-/// Looks at each file, and waits a moment where one has just changed, so that it is whole when
-/// the children begin.
-void look_at_files(apr_pool_t* pool)
-{
-    bool is_whole = true;
-    for (const auto& [name, file] : files) {
-        if (Shared* const shared = file->shared; shared != nullptr) {
-            const std::uint64_t mark = mark_of(file->look(pool));
-            const bool is_taken = shared->versions[shared->newest % 2].mark == mark;
-            is_whole = (file->is_whole(mark) || is_taken) && is_whole;
-            shared->said = stamp(0, milliseconds_now() - second);  // a restart says it anew
-        }
-    }
-    if (!is_whole && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_CONFIG) {
+    // So that the children find it whole when they begin.
+    if (is_new && ap_state_query(AP_SQ_MAIN_STATE) == AP_SQ_MS_CREATE_CONFIG) {
         apr_sleep(quiet * apr_time_t{1000});
     }
 }
@@ -1332,68 +1169,49 @@ void look_at_files(apr_pool_t* pool)
 int prepare(apr_pool_t* pconf, apr_pool_t* /*plog*/, apr_pool_t* ptemp, server_rec* main) noexcept
 try {
     greeting = make_in<Message>(pconf, constant(pconf, "Hello World!"));
-    default_methods = make_methods(pconf, {"GET"});
     // Only mod_http2 knows its threads, if it is there.
-    int workers = 1;
-    ap_mpm_query(AP_MPMQ_MAX_THREADS, &workers);
     if (const auto ask = APR_RETRIEVE_OPTIONAL_FN(http2_get_num_workers); ask != nullptr) {
-        int most = 0;
-        ask(main, &workers, &most);
-        workers = std::min(workers, most);
+        int workers[2] = {};  // the least and the most
+        ask(main, &workers[0], &workers[1]);
+        most_waiting = std::max(1, std::min(workers[0], workers[1]) / 4);
     }
-    most_waiting = std::max(1, workers / 4);
-    share_files(main->process->pool);
-    look_at_files(ptemp);
+    share_files(main->process->pool, ptemp);
     return OK;
 } catch (const std::exception& error) {
     ap_log_error(APLOG_MARK, APLOG_CRIT, 0, main, "mod_hello cannot start: %s", error.what());
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/// Hook child_init: looks at the files as the user that the child has changed to. Where only
-/// the requests change it, they look.
+/// Hook child_init: looks at the files, unless it is requests that change the user (mpm_itk).
 void begin(apr_pool_t* pchild, server_rec* /*main*/) noexcept
 {
-    const bool changes_later = ap_find_linked_module("mpm_itk.c") != nullptr ||
-                               ap_find_linked_module("mod_ruid2.c") != nullptr;
-    if (geteuid() != 0 && !changes_later) {
-        for (const auto& [name, file] : files) {
+    for (const auto& [name, file] : files) {
+        if (geteuid() != 0) {
             file->current(pchild);
         }
     }
 }
 
-// ---------------------------------------------------------------------------
-// The guard
-//
-// An exception that reaches C ends the process, and with it every other request in
-// it. Each function that httpd calls and that could throw is called through here.
+// --- The guard --------------------------------------------------------------
+// An exception that reaches C ends the process, and every other request in it. Each function
+// that httpd calls and that could throw is called through here.
 
-const char* what_is_thrown() noexcept
-{
-    try {
-        throw;
-    } catch (const std::exception& error) {
-        return error.what();
-    } catch (...) {
-        return "unknown exception";
-    }
-}
-
-/// Calls a hook of a request. Whatever it throws is logged, and the client learns only that
-/// it is an error (500).
+/// Calls a hook of a request. What it throws is logged, and the client learns of an error (500).
 template <int (*Hook)(request_rec*)>
 int guarded(request_rec* r) noexcept
-try {
-    return Hook(r);
-} catch (...) {
-    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s %s failed: %s", r->method, r->uri,
-                  what_is_thrown());
+{
+    const char* problem = "unknown exception";
+    try {
+        return Hook(r);
+    } catch (const std::exception& error) {
+        problem = apr_pstrdup(r->pool, error.what());
+    } catch (...) {  // another module's
+    }
+    ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r, "%s %s failed: %s", r->method, r->uri, problem);
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/// Calls a directive's setter with its words, of which there may be so many. Whatever it
-/// throws stops httpd with a message.
+/// Calls a directive's setter with its words, so many at most. What it throws stops httpd.
 template <typename Target, void (*Setter)(cmd_parms*, Target&, const Words&), std::size_t most>
 const char* guarded(cmd_parms* cmd, void* target, const char* line) noexcept
 try {
@@ -1410,21 +1228,17 @@ try {
     }
     Setter(cmd, *static_cast<Target*>(target), words);
     return nullptr;
-} catch (...) {
-    return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", what_is_thrown(), nullptr);
+} catch (const std::exception& error) {
+    return apr_pstrcat(cmd->pool, cmd->cmd->name, ": ", error.what(), nullptr);
 }
 
-// ---------------------------------------------------------------------------
-// Registration
-
-// Server, virtual host and every section, but no .htaccess: whoever may write one need
-// not be whoever may answer for the site.
+// --- Registration -----------------------------------------------------------
+// No .htaccess: whoever may write one need not be whoever may answer for the site.
 constexpr int in_config_files = RSRC_CONF | ACCESS_CONF;
 
 const command_rec directives[] = {
-    AP_INIT_RAW_ARGS(
-        "HelloMessage", (guarded<Config, set_message, 2>), nullptr, in_config_files,
-        "the body of the answer, in which %{...} is an expression, and perhaps verbatim"),
+    AP_INIT_RAW_ARGS("HelloMessage", (guarded<Config, set_message, 2>), nullptr, in_config_files,
+                     "the body of the answer, with expressions in %{...}, or verbatim after it"),
     AP_INIT_RAW_ARGS("<HelloMessage", (guarded<ap_directive_t*, set_block, 2>), nullptr,
                      in_config_files | EXEC_ON_READ,
                      "the same on lines of its own, up to </HelloMessage>"),
@@ -1432,9 +1246,8 @@ const command_rec directives[] = {
                      "a file with the body, of 1 MiB at most, or of 16 MiB with verbatim after it"),
     AP_INIT_RAW_ARGS("HelloType", (guarded<Config, set_type, 1>), nullptr, in_config_files,
                      "the media type of the answer, with its parameters"),
-    AP_INIT_RAW_ARGS(
-        "HelloStatus", (guarded<Config, set_status, 1>), nullptr, in_config_files,
-        "the status of the answer: 200 to 299 without 205 and 206, 400 to 599, or drop"),
+    AP_INIT_RAW_ARGS("HelloStatus", (guarded<Config, set_status, 1>), nullptr, in_config_files,
+                     "the status of the answer: 200 to 204, 207 to 299, 400 to 599, or drop"),
     AP_INIT_RAW_ARGS("HelloMethods", (guarded<Config, set_methods, 64>), nullptr, in_config_files,
                      "the methods that are answered, or any"),
     AP_INIT_RAW_ARGS("HelloFirst", (guarded<Config, set_first, 1>), nullptr, ACCESS_CONF,
@@ -1468,8 +1281,7 @@ void register_hooks(apr_pool_t* /*pconf*/) noexcept
 
 }  // namespace
 
-extern "C" {
-module hello_module = {
+module_struct hello_module = {
     STANDARD20_MODULE_STUFF,
     create_config,
     merge_config,
@@ -1481,4 +1293,3 @@ module hello_module = {
     AP_MODULE_FLAG_NONE,
 #endif
 };
-}

@@ -279,19 +279,30 @@ TEST_F(Message, EtagDependsOnTheBytesAndTheType)
 TEST_F(Message, ExpressionThatFailsIsA500AndTheNextRequestIsAnswered)
 {
     write("name", "Ada");
-    expect_log(
-        R"(GET / failed: HelloMessage at .*/httpd\.conf:\d+: %\{file:.*/name\}: Cannot open)");
+    expect_log(R"(GET / failed: .*/httpd\.conf:\d+: %\{file:.*/name\}: Cannot open)");
+    expect_log("GET /(201|404|503) failed: ");
     expect_log("Evaluation of expression from .* failed");
-    start(std::string(open_location) + "HelloMessage \"Hello %{file:" + (root() / "name").string() +
-          "} %{REQUEST_METHOD}!\"\n");
-    EXPECT_EQ(get("/").body, "Hello Ada GET!");
-    std::filesystem::rename(root() / "name", root() / "gone");
-    const Response failed = get("/");
-    EXPECT_EQ(failed.status, 500);
-    EXPECT_EQ(failed.body.find("Hello"), std::string::npos) << failed;
-    EXPECT_EQ(failed.body.find("name"), std::string::npos) << failed;
-    std::filesystem::rename(root() / "gone", root() / "name");
-    EXPECT_EQ(get("/").body, "Hello Ada GET!");
+    const std::string message =
+        "HelloMessage \"Hello %{file:" + (root() / "name").string() + "} %{REQUEST_METHOD}!\"\n";
+    std::string configuration = open_location + message;
+    for (const char* const status : {"201", "404", "503"}) {
+        configuration += std::string("<Location /") + status + ">\nHelloStatus " + status + '\n' +
+                         message + "</Location>\n";
+    }
+    start(configuration);
+    for (const auto& [path, status] :
+         {std::pair{"/", 200}, {"/201", 201}, {"/404", 404}, {"/503", 503}}) {
+        SCOPED_TRACE(path);
+        EXPECT_EQ(get(path).status, status);
+        EXPECT_EQ(get(path).body, "Hello Ada GET!");
+        std::filesystem::rename(root() / "name", root() / "gone");
+        const Response failed = get(path);
+        EXPECT_EQ(failed.status, 500);
+        EXPECT_EQ(failed.body.find("Hello"), std::string::npos) << failed;
+        EXPECT_EQ(failed.body.find("name"), std::string::npos) << failed;
+        std::filesystem::rename(root() / "gone", root() / "name");
+        EXPECT_EQ(get(path).body, "Hello Ada GET!");
+    }
 }
 
 // ---------------------------------------------------------------------------
