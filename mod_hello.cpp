@@ -187,9 +187,10 @@ struct Version {
 /// Lives in a pool, with everything that it points to.
 struct Message {
     std::vector<Piece> pieces{};
-    std::string_view bytes{};    // the body, where there is no expression
-    const char* etag = nullptr;  // strong: RFC 9110, section 8.8.1
-    Version version{};           // of a file
+    std::string_view bytes{};              // the body, where there is no expression
+    const char* etag = nullptr;            // strong: RFC 9110, section 8.8.1
+    Version version{};                     // of a file
+    char modified[APR_RFC822_DATE_LEN]{};  // and its date
 };
 
 constexpr int etag_size = 2 * APR_MD5_DIGESTSIZE + 2;  // in quotes
@@ -516,6 +517,7 @@ struct File {
             // Whoever may write a file need not be whoever may read all that httpd can.
             pool, parse(pool, text, is_verbatim, {path, 1, AP_EXPR_FLAG_RESTRICTED}));
         made->version = version;
+        apr_rfc822_date(made->modified, version.mtime);
         return {owner, made};
     }
 
@@ -536,7 +538,8 @@ struct File {
     /// Takes a version, and gives it to all children. The one before stays.
     void take(std::uint64_t mark, apr_time_t mtime, std::string_view text)
     {
-        const Version version{mark, mtime, text.size(), hash(text) ^ mark};
+        const Version version{mark, std::min(mtime, apr_time_now()), text.size(),
+                              hash(text) ^ mark};
         message = make(version, text);
         const std::uint64_t mine = shared->newest + 1;
         std::memcpy(room(mine), text.data(), text.size());
@@ -744,14 +747,13 @@ void set_type(cmd_parms* cmd, Config& config, const Words& words)
     };
     if (!has_form(PARAMETER)) {
         refuse(value,
-               "is not a media type; expected type/subtype, such as \"text/plain; charset=utf-8\"");
+               "is no media type; expected type/subtype, such as \"text/plain; charset=utf-8\"");
     }
     const Escape escape = escape_of(cmd->temp_pool, value);
     // In Shift_JIS a byte before it would take the backslash of an escape.
     if (escape == put_script && !has_form("charset=\"?utf-8\"?|(?!charset)" PARAMETER)) {
         refuse(value,
-               "has a character set in which JavaScript and JSON cannot be escaped; "
-               "expected charset=utf-8, or none");
+               "has a charset that no script can be escaped in; expected charset=utf-8, or none");
     }
     const char* const digest = ap_md5(cmd->pool, reinterpret_cast<const unsigned char*>(value));
     const bool is_default = std::strcmp(value, default_type.value) == 0;
@@ -780,13 +782,11 @@ void set_methods(cmd_parms* cmd, Config& config, const Words& names)
     const auto has = [&names](std::string_view name) {
         return std::find(names.begin(), names.end(), name) != names.end();
     };
-    auto* const methods = make_in<Methods>(cmd->pool, nullptr, "OPTIONS");
+    const bool is_any = names.size() == 1 && has("any");
+    auto* const listed = is_any ? nullptr : ap_make_method_list(cmd->pool, 4);
+    auto* const methods = make_in<Methods>(cmd->pool, listed, "OPTIONS");
     config.methods = methods;
-    if (names.size() == 1 && has("any")) {
-        return;
-    }
-    methods->listed = ap_make_method_list(cmd->pool, 4);
-    for (const char* const name : names) {
+    for (const char* const name : is_any ? Words{} : names) {
         if (!matches(cmd->temp_pool, "^" TOKEN "$", name) || name == "any"sv || name == "TRACE"sv ||
             name == "CONNECT"sv) {
             refuse(name,
@@ -797,7 +797,7 @@ void set_methods(cmd_parms* cmd, Config& config, const Words& names)
             refuse(name, "comes with GET; expected GET beside it");
         }
         ap_method_register(cmd->pool, name);
-        ap_method_list_add(methods->listed, name);
+        ap_method_list_add(listed, name);
         if (name != "HEAD"sv && name != "OPTIONS"sv) {
             methods->allow = apr_pstrcat(cmd->pool, name, name == "GET"sv ? ", HEAD, " : ", ",
                                          methods->allow, nullptr);
@@ -1004,7 +1004,7 @@ int answer_body(request_rec* r, const Config& config, const Type& type)
         apr_table_setn(r->headers_out, "ETag", etag_of(r, *message, type));
         if (message->version.mtime != 0) {
             ap_update_mtime(r, message->version.mtime);
-            ap_set_last_modified(r);
+            apr_table_setn(r->headers_out, "Last-Modified", message->modified);
         }
     } else {
         // It was made for this request alone, so nobody may keep it.
