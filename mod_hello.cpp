@@ -1027,8 +1027,7 @@ int answer_body(request_rec* r, const Config& config, const Type& type)
                        : apr_bucket_pool_create(bytes.data(), bytes.size(), r->pool, allocator));
 }
 
-/// Ends the connection, or the stream of HTTP/2, without an answer; what was answered before
-/// still arrives. In the log it is 444, as in nginx's.
+/// Ends the connection, or the stream of HTTP/2, unanswered. In the log it is 444, as in nginx's.
 int drop(request_rec* r)
 {
     conn_rec* const c = r->connection;
@@ -1119,8 +1118,7 @@ int answer_first(request_rec* r)
 // --- The start --------------------------------------------------------------
 // What is prepared when httpd starts or restarts, in the parent and then in each child.
 
-/// Gives each file what its children share, from before a restart where it has been there
-/// then, and frees what no directive names any more.
+/// Gives each file what its children share, the same over restarts, and frees what is not named.
 void share_files(apr_pool_t* process_pool, apr_pool_t* pool)
 {
     constexpr auto key = "mod_hello, layout 2";  // another one where Shared changes
@@ -1182,11 +1180,13 @@ try {
     return HTTP_INTERNAL_SERVER_ERROR;
 }
 
-/// Hook child_init: looks at the files, unless it is requests that change the user (mpm_itk).
+/// Hook child_init: looks at the files, unless only a request gives up what root may read.
 void begin(apr_pool_t* pchild, server_rec* /*main*/) noexcept
 {
+    const bool is_mighty = geteuid() == 0 || ap_find_linked_module("mpm_itk.c") != nullptr ||
+                           ap_find_linked_module("mod_ruid2.c") != nullptr;
     for (const auto& [name, file] : files) {
-        if (geteuid() != 0) {
+        if (!is_mighty) {
             file->current(pchild);
         }
     }

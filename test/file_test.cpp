@@ -449,6 +449,35 @@ TEST_F(File, WhatOnlyRootMayReadIsNeverServed)
     }
 }
 
+TEST_F(File, AChildThatIsMightyUntilARequestComesReadsNothingBefore)
+{
+    // The children of mpm_itk are not root, and may read whatever root may.
+    const Path mpm = source_dir() / "build/debian/usr/lib/apache2/modules/mpm_itk.so";
+    if (::geteuid() != 0) {
+        return;  // and that needs root
+    }
+    if (!fs::exists(mpm)) {
+        GTEST_SKIP() << "scripts/test unpacks mpm_itk there where there is apt-get: " << mpm;
+    }
+    write("body", "for root alone");
+    fs::permissions(root() / "body", fs::perms(0600));
+    write("other", "for everybody");
+    expect_log(
+        R"(/body" cannot be read.*Permission denied \(as www-data\); there is no good version)");
+    use_mpm("prefork");
+    HttpdTest::start("LoadModule mpm_itk_module " + mpm.string() + one_file +
+                     "<Location /other>\nHelloFile other\n</Location>\n");
+    for (const int signal : {0, SIGUSR1, SIGHUP}) {
+        if (signal != 0) {
+            restart(signal);
+        }
+        for (int i = 0; i < 5; ++i) {
+            EXPECT_EQ(get("/").status, 500);
+            EXPECT_EQ(get("/other").body, "for everybody");
+        }
+    }
+}
+
 TEST_F(File, WhatTheChildrenCannotReadIsLoggedWhenTheyBegin)
 {
     if (::geteuid() != 0) {
