@@ -231,10 +231,7 @@ std::size_t measure_expression(std::string_view text, const char* place)
         }
         // httpd's scanner would end the process.
         if (c == '"' || c == '\'') {
-            refuse(text,
-                   "is a bad expression: a quote in it needs a backslash before it (in a directive "
-                   "between double quotes: \\\\\\\")",
-                   place);
+            refuse(text, "is bad: a quote in it needs a backslash (in quotes: \\\\\\\")", place);
         }
         at += c == '\\' ? 1 : 0;
     }
@@ -384,11 +381,6 @@ void put_csv(std::string& out, std::string_view value)
         out += c == '"' ? "\"" : "";
         put_line(out, {&c, 1});
     }
-}
-
-void put_text(std::string& out, std::string_view value)
-{
-    out += value;
 }
 
 constexpr Type default_type{"text/html; charset=utf-8", put_html, nullptr};
@@ -595,6 +587,8 @@ struct File {
                 if (const std::string text = read(found, pool); !text.empty()) {
                     take(mark, found.mtime, text);
                 }
+            } else if (message == nullptr) {
+                complain(~mark, "the file has just changed, or was refused a moment ago", pool);
             }
         } catch (const std::exception& error) {
             // Some causes pass, such as too many open files: it is tried again in a second.
@@ -628,7 +622,8 @@ bool is_verbatim(const Words& words)
 
 void set_message(cmd_parms* cmd, Config& config, const Words& words)
 {
-    const Origin origin{cmd->directive->filename, cmd->directive->line_num, 0};
+    const int line = cmd->directive->line_num + (cmd->directive->data != nullptr ? 1 : 0);
+    const Origin origin{cmd->directive->filename, line, 0};
     config.message =
         make_in<Message>(cmd->pool, parse(cmd->pool, words[0], is_verbatim(words), origin));
     config.file = nullptr;
@@ -684,12 +679,12 @@ void set_block(cmd_parms* cmd, ap_directive_t*& place, const Words& words)
     place->directive = "HelloMessage";
     place->filename = cmd->config_file->name;
     place->line_num = static_cast<int>(cmd->config_file->line_number);
+    place->data = place;  // the text begins on the next line
     const std::vector<std::string> lines = read_block(cmd->config_file, cmd->temp_pool);
     const std::size_t indentation = common_indentation(lines);
     std::string quoted = "\"";
     for (const std::string& line : lines) {
-        const std::size_t blanks = std::min(line.find_first_not_of(" \t"), line.size());
-        for (const char c : line.substr(std::min(blanks, indentation))) {
+        for (const char c : line.substr(std::min(line.find_first_not_of(" \t"), indentation))) {
             quoted += c == '"' || c == '\\' ? "\\" : "";
             quoted += c;
         }
@@ -723,15 +718,14 @@ Escape escape_of(apr_pool_t* pool, const char* type)
     const auto is = [pool, type](const std::string& essence) {
         return matches(pool, "^(" + essence + ")([; \t]|$)", type);
     };
-    // By all their names, such as "text/jscript", "text/json5" and "application/x-ndjson":
-    // https://mimesniff.spec.whatwg.org/#javascript-mime-type and RFC 6839.
+    // By all names: https://mimesniff.spec.whatwg.org/#javascript-mime-type and RFC 6839.
     return is("[^; \t]*(json|(java|ecma|j|live)script)[^; \t]*") ? put_script
            : is("text/(event-stream|tab-separated-values|uri-list|calendar|(x-)?vcard|vtt|"
                 "cache-manifest)|application/openmetrics-text")
                ? put_line
            : is("[^; \t]*csv|text/comma-separated-values") ? put_csv
-           : is("text/plain")                              ? put_text
-                                                           : put_html;
+           : is("text/plain") ? [](std::string& out, std::string_view value) { out += value; }
+                              : put_html;
 }
 
 // RFC 9110, sections 5.6.2 and 5.6.6.
@@ -876,10 +870,11 @@ int claim_first(request_rec* r)
     if (!is_first(r) || r->proxyreq == PROXYREQ_PROXY) {
         return DECLINED;
     }
-    const request_rec before = *r;
+    request_rec before = *r;
     r->proxyreq = PROXYREQ_NONE;
     const int status = claim(r);
     if (status == DECLINED) {
+        before.log_id = r->log_id;
         *r = before;
     }
     return status;
@@ -951,6 +946,11 @@ int send(request_rec* r, apr_bucket* body)
     if (body != nullptr) {
         ap_set_content_length(r, static_cast<apr_off_t>(body->length));
         APR_BRIGADE_INSERT_TAIL(brigade, body);
+        // mod_http2 copies each bucket as a whole, before the client takes any of it.
+        for (constexpr apr_size_t most = 1U << 20U; body->length > most;
+             body = APR_BUCKET_NEXT(body)) {
+            apr_bucket_split(body, most);
+        }
     }
     APR_BRIGADE_INSERT_TAIL(brigade, apr_bucket_eos_create(c->bucket_alloc));
     const apr_status_t passed = ap_pass_brigade(r->output_filters, brigade);

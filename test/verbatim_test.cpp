@@ -641,6 +641,11 @@ TEST_F(Block, AnErrorInAnIncludedFileOrAMacroNamesItsLine)
         EXPECT_NE(included.err.find(expected), std::string::npos) << expected << included.err;
         EXPECT_NE(included.err.find(one.explained), std::string::npos) << included.err;
     }
+    // What is wrong in the text has a line of its own.
+    write("more.conf", "\n<HelloMessage>\n  first\n\n  %{NO_SUCH}\n</HelloMessage>\n");
+    const Finished within = check("Include more.conf\n");
+    EXPECT_NE(within.status, 0);
+    EXPECT_NE(within.err.find("/more.conf:5: bad expression"), std::string::npos) << within.err;
     const Finished used =
         check(load("macro") + "<Macro M>\nHelloStatus 200\n<HelloMessage>\nx\n</Macro>\nUse M\n");
     EXPECT_NE(used.status, 0);
