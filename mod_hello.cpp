@@ -231,7 +231,7 @@ std::size_t measure_expression(std::string_view text, const char* place)
         }
         // httpd's scanner would end the process.
         if (c == '"' || c == '\'') {
-            refuse(text, "is bad: a quote in it needs a backslash (in quotes: \\\\\\\")", place);
+            refuse(text, R"(is bad: a quote in it needs a backslash (in quotes: \\\"))", place);
         }
         at += c == '\\' ? 1 : 0;
     }
