@@ -453,9 +453,9 @@ struct File {
     SharedMessage message{};   // the newest good one
 
     std::size_t most() const { return std::size_t{is_verbatim ? 16U : 1U} << 20U; }  // bytes
-    char* room(std::uint64_t n) const
+    char* text_of(std::uint64_t version) const
     {
-        return reinterpret_cast<char*>(shared + 1) + n % 2 * most();
+        return reinterpret_cast<char*>(shared + 1) + version % 2 * most();
     }
 
     /// What lies at the path; all zero where it is nothing.
@@ -519,7 +519,7 @@ struct File {
         const std::uint64_t before = std::exchange(number, shared->newest);
         for (std::uint64_t at = number; at != before && number - at < 2; --at) {
             const Version version = shared->versions[at % 2];
-            const std::string text(room(at), std::min(version.size, most()));
+            const std::string text(text_of(at), std::min(version.size, most()));
             if (version.mark != 0 && version.sum == (hash(text) ^ version.mark)) {
                 message = make(version, text);
                 return;
@@ -534,7 +534,7 @@ struct File {
                               hash(text) ^ mark};
         message = make(version, text);
         const std::uint64_t mine = shared->newest + 1;
-        std::memcpy(room(mine), text.data(), text.size());
+        std::memcpy(text_of(mine), text.data(), text.size());
         shared->versions[mine % 2] = version;
         shared->newest = mine;
     }
@@ -736,8 +736,8 @@ void set_type(cmd_parms* cmd, Config& config, const Words& words)
 {
     const char* const value = words[0];
     const auto has_form = [cmd, value](const std::string& allowed) {
-        const std::string form = "^" TOKEN "/" TOKEN "([ \t]*;[ \t]*(" + allowed + "))*$";
-        return matches(cmd->temp_pool, form, value);
+        return matches(cmd->temp_pool, "^" TOKEN "/" TOKEN "([ \t]*;[ \t]*(" + allowed + "))*$",
+                       value);
     };
     if (!has_form(PARAMETER)) {
         refuse(value,
@@ -888,6 +888,7 @@ int keep_claim(request_rec* r)
 }
 
 // --- The handler ------------------------------------------------------------
+// Whoever gets here may have the answer. The request's own body is read and dropped before it.
 
 // Of the threads that serve HTTP/2 in a child, so many may wait for bodies.
 std::atomic<int> waiting = 0;
@@ -1129,22 +1130,20 @@ void share_files(apr_pool_t* process_pool, apr_pool_t* pool)
     apr_pool_userdata_set(kept, key, nullptr, process_pool);
     bool is_new = false;
     for (const auto& [name, file] : files) {
-        auto* memory =
-            static_cast<apr_shm_t*>(apr_hash_get(kept, name.c_str(), APR_HASH_KEY_STRING));
-        if (memory == nullptr) {
+        auto* shm = static_cast<apr_shm_t*>(apr_hash_get(kept, name.c_str(), APR_HASH_KEY_STRING));
+        if (shm == nullptr) {
             // Of all its room only what is written becomes memory.
             const apr_size_t size = sizeof(Shared) + 2 * file->most();
-            const apr_status_t status = apr_shm_create(&memory, size, nullptr, process_pool);
+            const apr_status_t status = apr_shm_create(&shm, size, nullptr, process_pool);
             if (status != APR_SUCCESS) {
                 ap_log_error(APLOG_MARK, APLOG_ERR, status, file->server,
                              "%s is answered with 500: no memory that children share", file->path);
                 continue;
             }
-            new (apr_shm_baseaddr_get(memory)) Shared();
-            apr_hash_set(kept, apr_pstrdup(process_pool, name.c_str()), APR_HASH_KEY_STRING,
-                         memory);
+            new (apr_shm_baseaddr_get(shm)) Shared();
+            apr_hash_set(kept, apr_pstrdup(process_pool, name.c_str()), APR_HASH_KEY_STRING, shm);
         }
-        file->shared = static_cast<Shared*>(apr_shm_baseaddr_get(memory));
+        file->shared = static_cast<Shared*>(apr_shm_baseaddr_get(shm));
         file->shared->said = stamp(0, milliseconds_now() - second);  // a restart says it anew
         const std::uint64_t mark = mark_of(file->look(pool));
         const std::uint64_t taken = file->shared->versions[file->shared->newest % 2].mark;
