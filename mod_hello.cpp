@@ -1109,7 +1109,7 @@ int answer(request_rec* r)
 /// The same before mod_proxy, where HelloFirst has claimed the URI from it.
 int answer_first(request_rec* r)
 {
-    if (keep_claim(r) != OK || !is_first(r)) {
+    if (!is_first(r) || keep_claim(r) != OK) {
         return DECLINED;
     }
     r->handler = "hello";
