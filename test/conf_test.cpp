@@ -49,7 +49,9 @@ TEST_F(Conf, EachSnippetPassesTheSyntaxCheckByItself)
     for (const char* const include :
          {"Define HELLO_CONF \"%\"\nInclude \"%/hello.conf\"\n", "Include \"%/tls.conf\"\n",
           "Define HELLO_TLS_DOCUMENT\nInclude \"%/tls.conf\"\n"
-          "<VirtualHost *:443>\nInclude \"%/tls.conf\"\n</VirtualHost>\n"}) {
+          "<VirtualHost *:443>\nInclude \"%/tls.conf\"\n"
+          "SSLCertificateFile \"${HELLO_CERTIFICATE}\"\n"
+          "SSLCertificateKeyFile \"${HELLO_KEY}\"\n</VirtualHost>\n"}) {
         std::string configuration = include;
         for (auto at = configuration.find('%'); at != std::string::npos;
              at = configuration.find('%')) {
