@@ -43,6 +43,16 @@ class ExampleTest : public HttpdTest {
                (folder() / name).string() + "\"\n";
     }
 
+    /// What recipes want to be told, which have no default for it.
+    static std::string required()
+    {
+        return "Define HELLO_MATRIX chat.example.org\n"
+               "Define HELLO_ACME_THUMBPRINT thumb\n"
+               "Define HELLO_BALANCER 127.0.0.7\n"
+               "Define HELLO_DOMAIN www.example.org\n"
+               "Define HELLO_ACME_CONTACT webmaster@example.org\n";
+    }
+
     /// Loads mod_md, which would look after every test's server if the harness loaded it.
     static std::string md_module()
     {

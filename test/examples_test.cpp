@@ -25,14 +25,15 @@ TEST_F(Examples, EachOpensWithWhatItIsForAndHowToSeeIt)
 {
     const std::string tests = read_file(source_dir() / "test/examples_test.cpp") +
                               read_file(source_dir() / "test/credentials_test.cpp") +
-                              read_file(source_dir() / "test/acme_test.cpp");
+                              read_file(source_dir() / "test/acme_test.cpp") +
+                              read_file(source_dir() / "test/balancer_test.cpp");
     // These are for a whole server, and have virtual hosts of their own.
     const std::set<std::string> whole{"acme.conf", "client-cert.conf", "production.conf",
                                       "redirect.conf"};
     make_cert(root());
     make_client_cert(root() / "clients", "Ada");
     write("session.key", "a key");
-    const std::string modules = md_module();
+    const std::string modules = md_module() + required();
     int count = 0;
     for (const auto& entry : fs::directory_iterator(folder())) {
         if (entry.path().extension() != ".conf") {
@@ -62,7 +63,7 @@ TEST_F(Examples, EachOpensWithWhatItIsForAndHowToSeeIt)
             EXPECT_EQ(inside.status, 0) << inside.err;
         }
     }
-    EXPECT_EQ(count, 12);
+    EXPECT_EQ(count, 15);
 }
 
 TEST_F(Examples, Health)
@@ -93,7 +94,9 @@ TEST_F(Examples, Maintenance)
 {
     write("htdocs/page.html", "the site");
     write("htdocs/private/page.html", "the secret");
-    const std::string site = R"(
+    write("htdocs/maintenance/style.css", "the style");
+    write("htdocs/.well-known/acme-challenge/token", "the challenge");
+    const std::string site = R"--(
         DocumentRoot "${ROOT}/htdocs"
         <Directory "${ROOT}/htdocs">
             Require all granted
@@ -102,31 +105,165 @@ TEST_F(Examples, Maintenance)
             Require all denied
         </Location>
         ProxyPass /proxied http://127.0.0.1:${HTTPS_PORT}/ disablereuse=on
+        <Location "/handled">
+            SetHandler "proxy:http://127.0.0.1:${HTTPS_PORT}/"
+        </Location>
+        <If "%{REQUEST_URI} =~ m#^/chosen/#">
+            SetHandler "proxy:http://127.0.0.1:${HTTPS_PORT}/"
+        </If>
+        RewriteEngine On
+        RewriteCond %{HTTP:Upgrade} "=websocket"
+        RewriteRule "^/socket" "ws://127.0.0.1:${HTTPS_PORT}/" [P]
+        RewriteRule "^/rewritten(/.*)" "http://127.0.0.1:${HTTPS_PORT}$1" [P]
+        RewriteRule "^/moved" "https://www.example.org/" [R=301]
+        Redirect 410 /gone
+        Alias /aliased "${ROOT}/htdocs"
         <VirtualHost *:${HTTPS_PORT}>
         </VirtualHost>
-    )";
+    )--";
+    const std::string wstunnel = "LoadModule proxy_wstunnel_module \"" +
+                                 (httpd_modules() / "mod_proxy_wstunnel.so").string() + "\"\n";
     expect_log("AH01630");
-    start(recipe("maintenance.conf") + site);
+    start(wstunnel + recipe("maintenance.conf") + recipe("health.conf") + site);
+    const Request socket{.url = http("/socket"),
+                         .headers = {"Upgrade: websocket", "Connection: Upgrade"}};
     const auto expect_site = [this] {
-        EXPECT_EQ(get("/page.html").body, "the site");
-        EXPECT_EQ(get("/proxied/page.html").body, "the site");
+        for (const char* const path : {"", "/proxied", "/rewritten", "/aliased"}) {
+            EXPECT_EQ(get(path + std::string("/page.html")).body, "the site") << path;
+        }
         EXPECT_EQ(get("/private/page.html").status, 403);
         EXPECT_EQ(get("/missing").status, 404);
+        EXPECT_EQ(get("/moved").status, 301);
+        EXPECT_EQ(get("/gone").status, 410);
         EXPECT_EQ(get("/page.html").header("retry-after"), std::nullopt);
     };
     expect_site();
     write("maintenance", "");
-    for (const char* const path : {"/", "/page.html", "/missing", "/proxied/page.html"}) {
+    for (const char* const path :
+         {"/", "/page.html", "/missing", "/proxied/page.html", "/rewritten/page.html",
+          "/handled/page.html", "/chosen/page.html", "/aliased/page.html", "/moved", "/gone",
+          "/maintenance"}) {
         const Response response = get(path);
-        EXPECT_EQ(response.status, 503) << path;
+        EXPECT_EQ(response.status, 503) << path << response;
         EXPECT_EQ(response.header("retry-after"), "120");
         EXPECT_NE(response.body.find("back soon"), std::string::npos);
     }
-    EXPECT_EQ(fetch({.url = http("/proxied/page.html"), .method = "POST", .body = "x"}).status,
-              503);
+    EXPECT_EQ(fetch(socket).status, 503);
+    for (const char* const method : {"POST", "PUT", "OPTIONS", "PROPFIND"}) {
+        EXPECT_EQ(fetch({.url = http("/proxied/page.html"), .method = method, .body = "x"}).status,
+                  503)
+            << method;
+    }
+    // Spared by name, and what nobody may see.
+    EXPECT_EQ(get("/maintenance/style.css").body, "the style");
+    EXPECT_EQ(get("/.well-known/acme-challenge/token").body, "the challenge");
+    EXPECT_EQ(get("/healthz").body, "ok");
     EXPECT_EQ(get("/private/page.html").status, 403);
-    reload("Define HELLO_ADMINISTRATORS 127.0.0.0/8\n" + recipe("maintenance.conf") + site);
+    reload("Define HELLO_MAINTENANCE_SPARES ^/aliased/\n" + wstunnel + recipe("maintenance.conf") +
+           recipe("health.conf") + site);
+    EXPECT_EQ(get("/aliased/page.html").body, "the site");
+    EXPECT_EQ(get("/healthz").status, 503);
+    reload("Define HELLO_ADMINISTRATORS 127.0.0.0/8\n" + wstunnel + recipe("maintenance.conf") +
+           site);
     expect_site();
+}
+
+TEST_F(Examples, Errors)
+{
+    const std::string backend = R"(
+        <VirtualHost *:${HTTPS_PORT}>
+            <LocationMatch "^/(?<code>[45]..)$">
+                SetHandler hello
+                HelloStatus 418
+                HelloMessage "the backend's own"
+                <If "reqenv('MATCH_CODE') == '404'">
+                    HelloStatus 404
+                </If>
+                <If "reqenv('MATCH_CODE') == '503'">
+                    HelloStatus 503
+                </If>
+            </LocationMatch>
+        </VirtualHost>)";
+    start(recipe("errors.conf") + recipe("drain.conf") + R"(
+        ProxyPass "/proxied/" "http://127.0.0.1:${HTTPS_PORT}/" disablereuse=on
+        Redirect 410 /gone
+        Redirect 418 /teapot
+        Redirect 500 /broken
+        <Location "/closed">
+            Require all denied
+        </Location>
+        <Location "/locked">
+            AuthType Basic
+            AuthName private
+            AuthUserFile passwords
+            Require valid-user
+        </Location>
+        <Location "/greeting">
+            SetHandler hello
+            Require all granted
+        </Location>)" +
+          backend);
+    tolerate_log("AH01630");
+    const struct {
+        const char* method;
+        std::string path;
+        int status;
+        const char* title;
+    } cases[] = {
+        {"GET", "/gone", 410, "Gone"},
+        {"POST", "/gone", 410, "Gone"},
+        {"GET", "/broken", 500, "Internal Server Error"},
+        {"GET", "/closed", 403, "Forbidden"},
+        {"GET", "/locked", 401, "Unauthorized"},
+        {"DELETE", "/greeting", 405, "Method Not Allowed"},
+        {"GET", "/no/such", 404, "Not Found"},
+        {"GET", "/no/such/%3Cscript%3E%22%27%26", 404, "Not Found"},
+        {"GET", "/no/such/J%C3%B6rg?a=1&b=\"<b>", 404, "Not Found"},
+        {"GET", "/" + std::string(9000, 'x'), 414, "URI Too Long"},
+        {"GET", "/proxied/404", 404, "Not Found"},
+        {"GET", "/proxied/503", 503, "Service Unavailable"},
+        {"GET", "/hello-error", 404, "Not Found"},
+        {"POST", "/hello-error", 404, "Not Found"},
+    };
+    for (const auto& [method, path, status, title] : cases) {
+        SCOPED_TRACE(std::string(method) + ' ' + path.substr(0, 80));
+        Request request{.url = http(path), .method = method};
+        for (const char* const accept : {"", "*/*", "text/html", "text/html, application/json",
+                                         "text/html,application/xhtml+xml,*/*;q=0.8"}) {
+            request.headers = {"Accept: " + std::string(accept)};
+            const Response html = fetch(request);
+            EXPECT_EQ(html.status, status) << accept << html;
+            EXPECT_EQ(html.header("content-type"), "text/html; charset=utf-8");
+            EXPECT_EQ(html.header("vary"), "Accept");
+            EXPECT_NE(html.body.find("<h1>" + std::to_string(status) + ' ' + title + "</h1>"),
+                      std::string::npos)
+                << html;
+            EXPECT_EQ(html.body.find("<b>"), std::string::npos) << html;
+        }
+        // Of a request line that is too long httpd reads no further.
+        if (status == 414) {
+            continue;
+        }
+        for (const char* const accept :
+             {"application/json", "application/problem+json", "application/vnd.api+json, */*"}) {
+            request.headers = {"Accept: " + std::string(accept)};
+            const Response json = fetch(request);
+            EXPECT_EQ(json.status, status) << accept << json;
+            EXPECT_EQ(json.header("content-type"), "application/problem+json");
+            EXPECT_EQ(json.header("vary"), "Accept");
+            EXPECT_EQ(json.header("www-authenticate").has_value(), status == 401);
+            EXPECT_EQ(json.header("allow").has_value(), status == 405);
+            const auto problem = nlohmann::json::parse(json.body, nullptr, false);
+            ASSERT_FALSE(problem.is_discarded()) << json.body;
+            EXPECT_EQ(problem["status"], status);
+            EXPECT_EQ(problem["title"], title);
+            EXPECT_EQ(problem["type"], "about:blank");
+            EXPECT_EQ(problem["instance"], path);
+        }
+    }
+    // What is configured as an error stays what it is.
+    write("drain", "");
+    expect(get("/healthz"), 503, "text/plain", "draining");
 }
 
 TEST_F(Examples, Whoami)
@@ -202,23 +339,36 @@ TEST_F(Examples, Routes)
     }
 }
 
-TEST_F(Examples, WellKnown)
+TEST_F(Examples, Matrix)
 {
-    start("Define HELLO_ACME_THUMBPRINT thumb\nDefine HELLO_MATRIX chat.example.org\n" +
-          recipe("well-known.conf"));
-    const std::string base = "/.well-known/";
-    expect(get(base + "matrix/server"), 200, "application/json",
+    start(required() + recipe("matrix.conf"));
+    const std::string base = "/.well-known/matrix/";
+    expect(get(base + "server"), 200, "application/json",
            R"({"m.server": "chat.example.org:443"})");
-    const Response client = get(base + "matrix/client");
+    const Response client = get(base + "client");
     expect(client, 200, "application/json",
            R"({"m.homeserver": {"base_url": "https://chat.example.org"}})");
     EXPECT_EQ(client.header("access-control-allow-origin"), "*");
-    expect(get(base + "acme-challenge/a-Token_1"), 200, "text/plain", "a-Token_1.thumb");
-    for (const char* const path :
-         {"acme-challenge/", "acme-challenge/a/b", "acme-challenge/%3Cb%3E", "acme-challenge/a.b",
-          "matrix/server/x", "matrix/"}) {
-        EXPECT_EQ(get(base + path).status, 404) << path;
+    EXPECT_EQ(get(base + "server/x").status, 404);
+    EXPECT_EQ(get(base).status, 404);
+}
+
+TEST_F(Examples, AcmeAnswer)
+{
+    const std::string challenges = "/.well-known/acme-challenge/";
+    write("htdocs" + challenges + "webroot", "of a client with a webroot");
+    write("elsewhere/aliased", "of a client with an Alias");
+    start("DocumentRoot \"${ROOT}/htdocs\"\n" + required() + recipe("acme-answer.conf"));
+    expect(get(challenges + "a-Token_1"), 200, "text/plain", "a-Token_1.thumb");
+    EXPECT_EQ(get(challenges + "webroot").body, "of a client with a webroot");
+    EXPECT_EQ(get(challenges + "aliased").body, "aliased.thumb");
+    for (const char* const path : {"a/b", "%3Cb%3E", "a.b"}) {
+        EXPECT_EQ(get(challenges + path).status, 404) << path;
     }
+    reload("DocumentRoot \"${ROOT}/htdocs\"\nAlias " + challenges + " \"${ROOT}/elsewhere/\"\n" +
+           required() + recipe("acme-answer.conf"));
+    expect(get(challenges + "a-Token_1"), 200, "text/plain", "a-Token_1.thumb");
+    EXPECT_EQ(get(challenges + "aliased").body, "of a client with an Alias");
 }
 
 }  // namespace

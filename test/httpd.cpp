@@ -528,6 +528,10 @@ Response fetch(const Request& request)
         set(CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body->size()));
         set(CURLOPT_COPYPOSTFIELDS, request.body->c_str());
     }
+    const std::string interface = "host!" + request.from;
+    if (!request.from.empty()) {
+        set(CURLOPT_INTERFACE, interface.c_str());
+    }
     if (!request.user.empty()) {
         set(CURLOPT_USERPWD, request.user.c_str());
     }
@@ -634,6 +638,7 @@ constexpr const char* const modules[] = {
     "negotiation",
     "proxy",
     "proxy_http",
+    "remoteip",
     "reqtimeout",
     "request",
     "rewrite",

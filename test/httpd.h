@@ -130,7 +130,7 @@ std::vector<int> free_ports(std::size_t count);
 
 /// What to ask for, and how.
 struct Request {
-    std::string url;
+    std::string url{};
     std::string method = "GET";
     std::vector<std::string> headers{};  // "Name: value"
     std::optional<std::string> body{};
@@ -140,6 +140,7 @@ struct Request {
     Path key{};                // the client's
     bool http2 = false;        // offer h2 and insist on it
     std::string resolve_to{};  // connect to this address whatever the URL's host is
+    std::string from{};        // connect from this address of this machine
 };
 
 struct Response {

@@ -1,0 +1,221 @@
+// conf/examples/balancer.conf behind a real HAProxy that ends TLS, and past it.
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <regex>
+
+#include "examples.h"
+
+namespace hello {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Balancer : public ExampleTest, public testing::WithParamInterface<const char*> {
+  protected:
+    Balancer()
+    {
+        make_cert(root());
+        write("session.key", "a key that nobody guesses\n");
+        const Finished made =
+            run({.argv = {"htpasswd", "-n", "-i", "-B", "-C", "4", "ada"}, .input = "secret\n"});
+        write("passwords", made.out);
+        write("pair.pem", read_file(root() / "server.crt") + read_file(root() / "server.key"));
+        const std::vector<int> ports = free_ports(2);
+        plain_ = ports[0];
+        secure_ = ports[1];
+    }
+
+    // httpd would wait for the connections that the balancer keeps.
+    void TearDown() override
+    {
+        balancer_.reset();
+        ExampleTest::TearDown();
+    }
+
+    bool redirects() const { return std::string_view(GetParam()) != "../hello.conf"; }
+
+    /// Starts httpd with the base and some recipes, and the balancer before it, which httpd
+    /// sees come from 127.0.0.7.
+    void start_behind(const std::string& recipes)
+    {
+        start("Define HELLO_HTTPS_HOST %{SERVER_NAME}:" + std::to_string(secure_) +
+              "\nDefine HELLO_BALANCER 192.0.2.0/28\nDefine HELLO_BALANCER_2 127.0.0.7\n" +
+              recipe("balancer.conf") + recipe(GetParam()) + recipe("whoami.conf") +
+              recipe("drain.conf") + recipes);
+        write("haproxy.cfg",
+              "global\n"
+              "    maxconn 100\n"
+              "defaults\n"
+              "    mode http\n"
+              "    timeout connect 5s\n"
+              "    timeout client 30s\n"
+              "    timeout server 30s\n"
+              "frontend all\n"
+              "    bind 127.0.0.1:" +
+                  std::to_string(plain_) +
+                  "\n"
+                  "    bind 127.0.0.1:" +
+                  std::to_string(secure_) + " ssl crt " + (root() / "pair.pem").string() + "\n" +
+                  advice() +
+                  "    default_backend nodes\n"
+                  "backend nodes\n"
+                  "    server node 127.0.0.1:" +
+                  std::to_string(http_port()) + " source 127.0.0.7\n");
+        const fs::path program(HELLO_HAPROXY);
+        Command command{.argv = {program, "-db", "-f", root() / "haproxy.cfg"}};
+        for (const auto& folder :
+             fs::directory_iterator(program.parent_path().parent_path() / "lib")) {
+            if (folder.path().string().ends_with("-linux-gnu")) {
+                command.environment.push_back("LD_LIBRARY_PATH=" + folder.path().string());
+            }
+        }
+        balancer_.emplace(command);
+        ASSERT_TRUE(
+            eventually([&] { return balancer_->ended() || through("/", {}, true).status != 0; }));
+        ASSERT_FALSE(balancer_->ended()) << balancer_->err();
+    }
+
+    /// What the head of the recipe tells to write into HAProxy's configuration.
+    static std::string advice()
+    {
+        const std::string head = read_file(folder() / "balancer.conf");
+        std::string lines;
+        const std::regex line("#   (http-request .*)");
+        for (auto at = std::sregex_iterator(head.begin(), head.end(), line);
+             at != std::sregex_iterator(); ++at) {
+            lines += "    " + (*at)[1].str() + '\n';
+        }
+        return lines;
+    }
+
+    Response through(const std::string& path, Request request = {}, bool is_secure = true) const
+    {
+        request.url = url(path, is_secure);
+        request.ca = root() / "server.crt";
+        return fetch(request);
+    }
+
+    std::string url(const std::string& path, bool is_secure = true) const
+    {
+        return (is_secure ? "https://127.0.0.1:" + std::to_string(secure_)
+                          : "http://127.0.0.1:" + std::to_string(plain_)) +
+               path;
+    }
+
+    /// Past the balancer, with its words.
+    Response past(const std::string& path, Request request = {}) const
+    {
+        request.url = http(path);
+        request.headers.insert(request.headers.end(),
+                               {"X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.99"});
+        return fetch(request);
+    }
+
+  private:
+    int plain_ = 0;
+    int secure_ = 0;
+    std::optional<Process> balancer_;
+};
+
+INSTANTIATE_TEST_SUITE_P(, Balancer,
+                         testing::Values("../hello.conf", "redirect.conf", "production.conf"),
+                         [](const auto& base) { return fs::path(base.param).stem().string(); });
+
+TEST_P(Balancer, RedirectsWhatHasComeByHttpAndNothingElse)
+{
+    start_behind("");
+    const Response page = through("/");
+    EXPECT_EQ(page.status, 200) << page;
+    EXPECT_EQ(page.body, "Hello World!");
+    EXPECT_EQ(page.header("strict-transport-security").has_value(), redirects()) << page;
+    const Response plain = through("/x?q=%20", {}, false);
+    EXPECT_EQ(plain.header("strict-transport-security"), std::nullopt);
+    if (redirects()) {
+        EXPECT_EQ(plain.status, 308) << plain;
+        EXPECT_EQ(plain.header("location"), url("/x?q=%20"));
+        EXPECT_EQ(past("/").status, 308) << "anybody's word counts";
+        EXPECT_EQ(past("/").header("strict-transport-security"), std::nullopt);
+    }
+    EXPECT_EQ(through("/healthz").body, "ok");
+    EXPECT_EQ(through("/healthz", {}, false).body, "ok");
+    // What a client says to the balancer does not count either.
+    const Response forged = through("/x", {.headers = {"X-Forwarded-Proto: https"}}, false);
+    EXPECT_NE(forged.status, 200);
+    EXPECT_EQ(forged.status == 308, redirects()) << forged;
+}
+
+TEST_P(Balancer, TellsWhoTheClientIs)
+{
+    start_behind(R"(
+        <LocationMatch "^/application$">
+            SetHandler hello
+            HelloFirst On
+            HelloMessage "%{reqenv:HTTPS}"
+            Require all granted
+        </LocationMatch>
+        <LocationMatch "^/office$">
+            SetHandler hello
+            HelloFirst On
+            Require ip 127.0.0.2
+        </LocationMatch>)");
+    tolerate_log("AH01630");
+    const auto address = [](const Response& response) {
+        return nlohmann::json::parse(response.body, nullptr, false).value("client_address", "");
+    };
+    const Request client{.headers = {"X-Forwarded-For: 192.0.2.99"}, .from = "127.0.0.2"};
+    EXPECT_EQ(address(through("/whoami", client)), "127.0.0.2");
+    EXPECT_EQ(through("/office", client).status, 200);
+    EXPECT_EQ(through("/office").status, 403);
+    EXPECT_EQ(through("/application").body, "on");
+    if (!redirects()) {
+        EXPECT_EQ(address(past("/whoami", {.from = "127.0.0.3"})), "127.0.0.3");
+        EXPECT_EQ(past("/application").body, "");
+        EXPECT_EQ(past("/office", {.headers = {"X-Forwarded-For: 127.0.0.2"}}).status, 403);
+    }
+}
+
+TEST_P(Balancer, AsksForAPasswordOverItsHttpsAlone)
+{
+    tolerate_log("AH01630");  // client denied by server configuration
+    start_behind(recipe("basic-auth.conf"));
+    EXPECT_EQ(through("/private").status, 401);
+    EXPECT_EQ(through("/private", {.user = "ada:secret"}).status, 200);
+    const long closed = redirects() ? 308 : 404;
+    for (const Response& response :
+         {through("/private", {.user = "ada:secret"}, false),
+          through("/private", {.headers = {"X-Forwarded-Proto: https"}, .user = "ada:secret"},
+                  false),
+          past("/private", {.user = "ada:secret"})}) {
+        EXPECT_EQ(response.status, closed) << response;
+        EXPECT_EQ(response.header("www-authenticate"), std::nullopt);
+    }
+}
+
+TEST_P(Balancer, LogsInOverItsHttpsAlone)
+{
+    tolerate_log("AH01630");
+    start_behind(recipe("login.conf"));
+    const Response stranger = through("/private?year=2026");
+    EXPECT_EQ(stranger.header("location"), "/login?to=/private?year=2026") << stranger;
+    EXPECT_NE(through("/login?to=/private?year=2026").body.find("<form"), std::string::npos);
+    const Request form{.method = "POST",
+                       .headers = {"Origin: " + url("")},
+                       .body = "httpd_username=ada&httpd_password=secret"};
+    const Response in = through("/login?to=/private?year=2026", form);
+    EXPECT_EQ(in.header("location"), "/private?year=2026") << in;
+    const std::string cookie = in.header("set-cookie").value_or("");
+    EXPECT_NE(cookie.find(";Secure;"), std::string::npos) << cookie;
+    const Request with{.headers = {"Cookie: " + cookie.substr(0, cookie.find(';'))}};
+    EXPECT_NE(through("/private", with).body.find("Hello ada!"), std::string::npos);
+    const long closed = redirects() ? 308 : 404;
+    EXPECT_EQ(through("/private", with, false).status, closed);
+    EXPECT_EQ(past("/private", with).status, closed);
+    for (const Response& response : {through("/login", form, false), past("/login", form)}) {
+        EXPECT_EQ(response.status, closed) << response;
+        EXPECT_EQ(response.header("set-cookie"), std::nullopt);
+    }
+}
+
+}  // namespace
+}  // namespace hello
