@@ -141,12 +141,13 @@ certificate_name() {
     printf '%s' "$name"
 }
 
-# ask CERTIFICATE ADDRESS SCHEME NAME PORT: prints what NAME answers at ADDRESS, or curl's words.
+# ask CERTIFICATE ADDRESS SCHEME NAME PORT [OPTION...]: prints what NAME answers at ADDRESS, or curl's
+# words; OPTIONs are curl's.
 ask() {
     # Neither a proxy nor the user's own settings may come between. --connect-to goes without the
     # name, since curl would compare an IPv6 address as text.
     curl -q --silent --show-error --globoff --noproxy '*' --max-time 5 --cacert "$1" \
-        --connect-to "::$(in_url "$2"):$5" "$3://$(in_url "$4"):$5/" 2>&1
+        --connect-to "::$(in_url "$2"):$5" "${@:6}" "$3://$(in_url "$4"):$5/" 2>&1
 }
 
 # temporary_folder VARIABLE [FOLDER]: makes a folder for this user alone, in FOLDER or where TMPDIR says.

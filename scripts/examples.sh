@@ -1,0 +1,89 @@
+# shellcheck shell=bash
+# What run and install share about the recipes in conf/examples: what their heads say. It is
+# sourced, never run.
+
+# lib.sh, which comes before, has the checkout.
+# shellcheck disable=SC2154
+recipes=$checkout/conf/examples
+
+# check_example NAME: ends the script with status 2 where there is none of that name.
+check_example() {
+    local names
+    [[ $1 =~ ^[a-z][a-z-]*$ && -f $recipes/$1.conf ]] || {
+        names=$(cd -- "$recipes" && printf '%s ' *.conf)
+        usage_error "--example $(quote "$1") is no recipe; expected one of: ${names//.conf/}"
+    }
+}
+
+# check_define NAME=VALUE
+check_define() {
+    [[ $1 =~ ^HELLO_[A-Z0-9_]+=[^\"\\$'\n']+$ ]] ||
+        usage_error "--define $(quote "$1") is not HELLO_NAME=VALUE; expected a name that a recipe's head has, and a value without \", \\ and line breaks"
+}
+
+# example_modules NAME: the modules that the recipe's head names, one a line.
+example_modules() {
+    local list
+    list=$(sed -n '/(modules: /,/)/s/^# *//p' "$recipes/$1.conf" | tr '\n' ' ')
+    [[ $list =~ \(modules:\ ([^\)]*)\) ]] || return 0
+    list=${BASH_REMATCH[1]// /}
+    printf '%s\n' "${list//,/$'\n'}"
+}
+
+# example_needs NAME: what it has to be told, one a line.
+example_needs() {
+    sed -n 's/^ *Error ".*: \(HELLO_[A-Z_]*\) is not defined;.*/\1/p' "$recipes/$1.conf"
+}
+
+# example_files NAME: what lies beside it and is read by it, one a line.
+example_files() {
+    # shellcheck disable=SC2016
+    sed -n 's/^[^#]*"${HELLO_EXAMPLES}\/\([a-z.-]*\)".*/\1/p' "$recipes/$1.conf"
+}
+
+# example_uses NAME VARIABLE: whether it, or a recipe that it includes, takes that definition.
+example_uses() {
+    grep -q "\${$2}" "$recipes/$1.conf" || {
+        # shellcheck disable=SC2016
+        [[ $1 == production ]] && example_uses redirect "$2"
+    }
+}
+
+# brings_site NAME: whether it stands instead of hello.conf.
+brings_site() {
+    grep -q '^<VirtualHost\|/redirect.conf"$' "$recipes/$1.conf"
+}
+
+# example_trial NAME: the commands to see it work, as they stand in its head.
+example_trial() {
+    sed -n '2s/^# See it work: //p' "$recipes/$1.conf"
+}
+
+# The variables of the commands, and what they are here: what the user may paste before them.
+trial_names=()
+trial_values=()
+# trial_is NAME VALUE
+trial_is() {
+    trial_names+=("$1")
+    trial_values+=("$2")
+}
+trial_assignments() {
+    local i
+    for i in "${!trial_names[@]}"; do printf '%s=%s ' "${trial_names[i]}" "$(quote "${trial_values[i]}")"; done
+}
+
+# show_trial NAME: the commands, with what the variables are here put in, and the first URL.
+show_trial() {
+    local i trial pattern value
+    trial=$(example_trial "$1")
+    for i in "${!trial_names[@]}"; do
+        value=${trial_values[i]}
+        pattern='\$\{'${trial_names[i]}'(-[^}]*|\+[^}]*)\}'
+        while [[ $trial =~ $pattern ]]; do
+            [[ ${BASH_REMATCH[1]} != +* ]] || value=:${trial_values[i]}
+            trial=${trial/"${BASH_REMATCH[0]}"/"$value"}
+        done
+    done
+    [[ ! $trial =~ https?://[^\;\ \"]+ ]] || printf '  %s: %s\n' "$1" "${BASH_REMATCH[0]}"
+    printf '    %s\n' "$trial"
+}
