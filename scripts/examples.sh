@@ -5,12 +5,13 @@
 # lib.sh, which comes before, has the checkout.
 # shellcheck disable=SC2154
 recipes=$checkout/conf/examples
+told=() # what the user has told, NAME=VALUE
 
 # check_example NAME: ends the script with status 2 where there is none of that name.
 check_example() {
     local names
     [[ $1 =~ ^[a-z][a-z-]*$ && -f $recipes/$1.conf ]] || {
-        names=$(cd -- "$recipes" && printf '%s ' *.conf)
+        names=$(cd -- "$recipes" && LC_ALL=C && printf '%s ' *.conf)
         usage_error "--example $(quote "$1") is no recipe; expected one of: ${names//.conf/}"
     }
 }
@@ -59,6 +60,15 @@ example_trial() {
     sed -n '2s/^# See it work: //p' "$recipes/$1.conf"
 }
 
+# told_value NAME DEFAULT: what the user has told, by --define.
+told_value() {
+    local one value=$2
+    for one in "${told[@]}"; do
+        if [[ $one == "$1="* ]]; then value=${one#*=}; fi
+    done
+    printf '%s' "$value"
+}
+
 # The variables of the commands, and what they are here: what the user may paste before them.
 trial_names=()
 trial_values=()
@@ -86,4 +96,19 @@ show_trial() {
     done
     [[ ! $trial =~ https?://[^\;\ \"]+ ]] || printf '  %s: %s\n' "$1" "${BASH_REMATCH[0]}"
     printf '    %s\n' "$trial"
+}
+
+# example_check NAME SCHEME: a path that it answers, and a pattern of the status, if that is seen
+# from outside.
+example_check() {
+    case $2-$1 in
+        *-health | *-drain) printf '/healthz 200' ;;
+        *-whoami) printf '/whoami 200|308' ;;
+        *-routes) printf '/hello/Ada 200|308' ;;
+        *-matrix) printf '/.well-known/matrix/server 200|308' ;;
+        *-acme-answer) printf '/.well-known/acme-challenge/a-token 200' ;;
+        https-basic-auth) printf '/private 401' ;;
+        https-login) printf '/private 302' ;;
+        http-basic-auth | http-login) printf '/private 403|30.' ;;
+    esac
 }

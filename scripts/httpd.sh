@@ -54,7 +54,7 @@ root_needed() {
     ((EUID != 0)) || return 1
     if [[ -d $ours ]]; then folders+=("$ours"); fi
     if [[ $layout == debian ]]; then
-        folders+=("$conf_dir"/{mods,sites}-{available,enabled} "$state_dir")
+        folders+=("$conf_dir"/{mods,conf,sites}-{available,enabled} "$state_dir")
     fi
     for folder in "${folders[@]}"; do
         [[ -w $folder ]] || return 0

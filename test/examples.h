@@ -2,6 +2,8 @@
 
 #pragma once
 
+#include <map>
+#include <regex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -64,6 +66,47 @@ class ExampleTest : public HttpdTest {
         return "<VirtualHost *:${HTTPS_PORT}>\n" + tls() + more + "</VirtualHost>\n";
     }
 };
+
+/// What the commands in a recipe's head print, as an ECMAScript pattern.
+inline std::string trial_result(const std::string& name)
+{
+    const std::map<std::string, std::string> results{
+        {"acme-answer", "a-token\\.[a-z]"},
+        {"balancer", "HTTP/1.1 200"},
+        {"basic-auth", "<h1>Hello ada!</h1>"},
+        {"client-cert", "<h1>Hello Ada!</h1>"},
+        {"drain", "200 OK[^]*\nok[^]*503 [^]*draining"},
+        {"errors", "application/problem.json[^]*\"status\": (404|403)"},
+        {"health", "200 OK[^]*\nok"},
+        {"login", "location: /login[?]to=/private"},
+        {"maintenance", "503 [^]*We are back soon"},
+        {"matrix", "\"m.server\": \"[a-z.]*example.org:443\""},
+        {"production", "max-age=63072000[^]*Hello World!"},
+        {"redirect", "308 [^]*max-age=300[^]*Hello World!"},
+        {"routes", "<h1>Hello Ada!</h1>"},
+        {"whoami", "\"path\": \"/whoami\""},
+    };
+    return results.at(name);
+}
+
+/// Runs the commands of a recipe's head in a shell, as they stand there, after the assignments
+/// that run and install print. Returns what they print.
+inline std::string trial(const std::string& name, const std::string& printed)
+{
+    const std::string head = read_file(source_dir() / "conf/examples" / (name + ".conf"));
+    std::smatch found;
+    std::string script;
+    if (std::regex_search(printed, found, std::regex("as they stand there: (.*)\n"))) {
+        script = found[1].str() + "\n";
+    }
+    if (!std::regex_search(head, found, std::regex("# See it work: (.*)\n"))) {
+        throw std::runtime_error(name + " has no commands in its head");
+    }
+    // As in a checkout, whose paths they have.
+    script = "cd '" + source_dir().string() + "'\n" + script + found[1].str();
+    const Finished finished = run({.argv = {"sh", "-c", script}});
+    return std::regex_replace(finished.out, std::regex("\r"), "") + finished.err;
+}
 
 /// A CA and a client's pair made by scripts/make-client-cert.
 inline void make_client_cert(const Path& folder, const std::string& name,

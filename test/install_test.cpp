@@ -15,7 +15,7 @@
 #include <regex>
 #include <sstream>
 
-#include "httpd.h"
+#include "examples.h"
 
 namespace hello {
 namespace {
@@ -350,6 +350,122 @@ TEST_F(InstallOnDebian, ServesAndUninstallPutsBackWhatWas)
     EXPECT_TRUE(eventually([&] { return ask().status == 0; }));
     EXPECT_EQ(fetch({.url = url("http")}).body, page);
     EXPECT_EQ(uninstall().status, 0) << "when there is nothing to take away";
+}
+
+TEST_F(InstallOnDebian, RecipesForAllSitesAreServedAndTakenAwayAgain)
+{
+    start();
+    const auto before = state();
+    const Strings names{"acme-answer", "balancer",    "drain",  "errors",
+                        "health",      "maintenance", "matrix", "whoami"};
+    Strings options{"--no-site",
+                    "--define",
+                    "HELLO_ACME_THUMBPRINT=thumb",
+                    "--define",
+                    "HELLO_BALANCER=192.0.2.1",
+                    "--define",
+                    "HELLO_MATRIX=chat.example.org",
+                    "--define",
+                    "HELLO_DRAIN=" + (root() / "drain").string(),
+                    "--define",
+                    "HELLO_MAINTENANCE=" + (root() / "maintenance").string()};
+    for (const std::string& name : names) {
+        options.insert(options.end(), {"--example", name});
+    }
+    expected_ = "AH01630";
+    Strings dry = options;
+    dry.emplace_back("--dry-run");
+    const Finished told = install(dry);
+    EXPECT_EQ(told.status, 0) << told.err;
+    EXPECT_TRUE(contains(told.out, "a2enconf hello-acme-answer hello-balancer ")) << told.out;
+    EXPECT_EQ(differences(before, state()), Strings{});
+
+    const Finished installed = install(options);
+    ASSERT_EQ(installed.status, 0) << installed.err;
+    for (const std::string& name : names) {
+        EXPECT_TRUE(contains(installed.out, "\n  " + name + ": http://localhost:"))
+            << installed.out;
+        const std::string shown = trial(name, installed.out);
+        EXPECT_TRUE(std::regex_search(shown, std::regex(trial_result(name), std::regex::icase)))
+            << name << shown;
+        EXPECT_TRUE(fs::is_symlink(etc() / ("conf-enabled/hello-" + name + ".conf")));
+    }
+    const Finished again = install({"--no-site"});
+    EXPECT_EQ(again.status, 0) << again.err;
+    EXPECT_EQ(fetch({.url = url("http") + "healthz"}).body, "ok");
+    const Finished removed = uninstall();
+    EXPECT_EQ(removed.status, 0) << removed.err;
+    EXPECT_EQ(differences(before, state()), Strings{});
+    EXPECT_EQ(fetch({.url = url("http") + "healthz"}).status, 404);
+}
+
+TEST_F(InstallOnDebian, ARecipeWithPasswordsAsksForThemFirst)
+{
+    start();
+    const auto before = state();
+    for (const char* const name : {"basic-auth", "login"}) {
+        SCOPED_TRACE(name);
+        const Finished refused = install({"--example", name});
+        EXPECT_EQ(refused.status, 1);
+        EXPECT_TRUE(contains(refused.err, "htpasswd -c -B")) << refused.err;
+        EXPECT_EQ(differences(before, state()), Strings{});
+    }
+    expected_ = "AH0(1630|1617|1618)";
+    const Finished made =
+        run({.argv = {"htpasswd", "-n", "-i", "-B", "-C", "4", "ada"}, .input = "secret\n"});
+    write_file(etc() / "hello/passwords", made.out);
+    for (const std::string name : {"basic-auth", "login"}) {
+        SCOPED_TRACE(name);
+        const Finished installed = install({"--example", name, "--example", "redirect"});
+        ASSERT_EQ(installed.status, 0) << installed.err;
+        // What the shell of who knows it has.
+        std::string printed = installed.out;
+        const std::string assigned = "as they stand there: ";
+        printed.insert(printed.find(assigned) + assigned.size(), "PASSWORD=secret ");
+        for (const std::string& recipe : {name, std::string("redirect")}) {
+            const std::string shown = trial(recipe, printed);
+            EXPECT_TRUE(
+                std::regex_search(shown, std::regex(trial_result(recipe), std::regex::icase)))
+                << recipe << shown;
+        }
+        // An upgrade leaves the site as it is.
+        ASSERT_EQ(install().status, 0);
+        EXPECT_EQ(fetch({.url = url("http", "localhost")}).status, 308);
+        const Finished removed = uninstall();
+        EXPECT_EQ(removed.status, 0) << removed.err;
+        EXPECT_EQ(differences(before, state()), (Strings{"hello", "hello/passwords"}));
+    }
+}
+
+TEST_F(InstallOnDebian, ARecipeThatCannotBeServedChangesNothing)
+{
+    start();
+    const auto before = state();
+    const struct {
+        Strings options;
+        int status;
+        const char* explained;
+    } cases[] = {
+        {{"--example", "nonsense"}, 2, "expected one of: acme"},
+        {{"--example", "../hello"}, 2, "expected one of: "},
+        {{"--example", "matrix"}, 2, "--define HELLO_MATRIX=... as the head of"},
+        {{"--example", "acme", "--define", "HELLO_DOMAIN=x.example"}, 2, "HELLO_ACME_CONTACT"},
+        {{"--example", "redirect", "--example", "production"}, 2, "both bring the whole site"},
+        {{"--example", "redirect", "--no-site"}, 2, "without --no-site"},
+        {{"--example", "client-cert"}, 1, "make-client-cert"},
+        {{"--define", "MATRIX=x"}, 2, "expected a name that a recipe's head has"},
+        {{"--define", "HELLO_MATRIX=\"x"}, 2, "without \", "},
+        {{"--no-site", "--example", "matrix", "--define", "HELLO_MATRIX=%{NO}", "--example",
+          "drain", "--define", "HELLO_DRAIN='"},
+         1,
+         "configtest failed"},
+    };
+    for (const auto& [options, status, explained] : cases) {
+        const Finished refused = install(options);
+        EXPECT_EQ(refused.status, status) << explained << refused.out << refused.err;
+        EXPECT_TRUE(contains(refused.err, explained)) << explained << refused.err;
+        EXPECT_EQ(differences(before, state()), Strings{}) << explained;
+    }
 }
 
 TEST_F(InstallOnDebian, StartsAServerThatDoesNotRun)
