@@ -13,7 +13,7 @@
 #include <map>
 #include <regex>
 
-#include "httpd.h"
+#include "examples.h"
 
 namespace hello {
 namespace {
@@ -799,6 +799,54 @@ TEST_F(Run, ServesFromReadyToTheEnd)
     }
 }
 
+TEST_F(Run, ServesRecipesAndTheCommandsOfTheirHeadsWork)
+{
+    const std::vector<Strings> all{{"acme-answer", "balancer", "drain", "errors", "health", "login",
+                                    "maintenance", "matrix", "routes", "whoami"},
+                                   {"basic-auth", "redirect"},
+                                   {"production"},
+                                   {"client-cert"}};
+    std::size_t count = 0;
+    for (const Strings& names : all) {
+        Strings options;
+        for (const std::string& name : names) {
+            options.insert(options.end(), {"--example", name});
+        }
+        count += names.size();
+        Process process(command(options));
+        ASSERT_TRUE(eventually(
+            [&] { return process.ended() || process.out().find("Ctrl-C") != std::string::npos; },
+            std::chrono::minutes(1)))
+            << process.out() << process.err();
+        ASSERT_FALSE(process.ended()) << process.err();
+        for (const std::string& name : names) {
+            const std::string shown = trial(name, process.out());
+            EXPECT_TRUE(std::regex_search(shown, std::regex(trial_result(name), std::regex::icase)))
+                << name << '\n'
+                << shown << process.out();
+            EXPECT_NE(process.out().find("\n  " + name + ": http"), std::string::npos)
+                << process.out();
+        }
+        // The shown command is what can be pasted by itself.
+        const std::string out = process.out();
+        std::smatch command;
+        ASSERT_TRUE(std::regex_search(out, command, std::regex("\n    (curl [^;\n]*|touch .*)\n")));
+        const Finished pasted =
+            run({.argv = {"sh", "-c", "cd '" + source_dir().string() + "'\n" + command[1].str()}});
+        EXPECT_EQ(pasted.status, 0) << command[1] << pasted.err;
+        process.signal_group(SIGINT);
+        EXPECT_EQ(process.wait(), 0) << process.err();
+        EXPECT_TRUE(eventually([&] { return !process.group_alive(); })) << "a process is left";
+        EXPECT_TRUE(left_nothing());
+    }
+    // acme.conf is for a domain that an authority can reach.
+    std::size_t there = 0;
+    for (const auto& entry : fs::directory_iterator(source_dir() / "conf/examples")) {
+        there += entry.path().extension() == ".conf" ? 1U : 0U;
+    }
+    EXPECT_EQ(count, there - 1);
+}
+
 TEST_F(Run, NamesATakenPortAndTheOptionThatChangesIt)
 {
     for (const std::size_t taken : {0U, 1U}) {
@@ -826,7 +874,9 @@ TEST_F(Run, RefusesWhatCannotBeRight)
     for (const Strings& options :
          {Strings{"--http-port", "0"}, Strings{"--https-port", "70000"},
           Strings{"--listen", "here"}, Strings{"--http-port", std::to_string(ports_[1])},
-          Strings{"--listen"}}) {
+          Strings{"--listen"}, Strings{"--example", "nonsense"}, Strings{"--example", "acme"},
+          Strings{"--example", "redirect", "--example", "production"},
+          Strings{"--define", "matrix"}, Strings{"--define", "HELLO_MATRIX=\"x"}}) {
         const Finished finished = run(command(options));
         EXPECT_EQ(finished.status, 2) << options.front() << finished.out;
         EXPECT_NE(finished.err.find("expected"), std::string::npos) << finished.err;
