@@ -41,6 +41,7 @@ class ExampleTest : public HttpdTest {
                "Define HELLO_SESSION_KEY session.key\n"
                "Define HELLO_ACME \"${ROOT}/challenges\"\n"
                "Define HELLO_CLIENT_CA clients/ca.crt\n"
+               "Define HELLO_CLIENT_CRL clients/ca.crl\n"
                "Include \"" +
                (folder() / name).string() + "\"\n";
     }
