@@ -11,6 +11,7 @@
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <memory>
 #include <regex>
 
 #include "examples.h"
@@ -492,6 +493,46 @@ class MakeClientCert : public testing::Test {
         return run({.argv = arguments});
     }
 
+    Finished revoke(const std::string& file, const Strings& options = {}) const
+    {
+        Command revoking = command({"--revoke", folder() / file});
+        revoking.argv.insert(revoking.argv.end(), options.begin(), options.end());
+        return run(revoking);
+    }
+
+    /// Whether the list says so of a certificate, as a server would read it.
+    bool is_revoked(const char* certificate) const
+    {
+        const Finished verified = openssl({"verify", "-crl_check_all", "-no_check_time", "-CAfile",
+                                           "tls/ca.crt", "-CRLfile", "tls/ca.crl", certificate});
+        EXPECT_EQ(verified.status != 0,
+                  verified.err.find("certificate revoked") != std::string::npos)
+            << verified.err;
+        return verified.status != 0;
+    }
+
+    /// What openssl says of the list when it is asked by an option.
+    std::string list(const char* option) const
+    {
+        return openssl({"crl", "-in", "tls/ca.crl", "-noout", option}).out;
+    }
+
+    /// Has openssl sign a list of what an index says, as another program would.
+    void sign_list(const std::string& index, const std::string& number,
+                   const char* ca = "tls") const
+    {
+        write_file(folder() / "index", index);
+        write_file(folder() / "number", number + "\n");
+        write_file(folder() / "list.cnf", "[lists]\ndatabase = " + (folder() / "index").string() +
+                                              "\ncrlnumber = " + (folder() / "number").string() +
+                                              "\ndefault_md = sha256\n");
+        const std::string from = folder() / ca / "ca";
+        const Finished made = openssl({"ca", "-gencrl", "-config", folder() / "list.cnf", "-name",
+                                       "lists", "-cert", from + ".crt", "-keyfile", from + ".key",
+                                       "-crldays", "1", "-out", "tls/ca.crl"});
+        ASSERT_EQ(made.status, 0) << made.err;
+    }
+
     bool verifies(const char* certificate) const
     {
         return openssl({"verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", "tls/ca.crt",
@@ -506,11 +547,11 @@ TEST_F(MakeClientCert, MakesACaAndAClient)
 {
     const Finished made = make({"--name", "Ada \"/+=,\\ \xC3\x96"});
     ASSERT_EQ(made.status, 0) << made.err;
-    EXPECT_EQ(files().size(), 5U);
+    EXPECT_EQ(files().size(), 6U);
     for (const char* const name : {"ca.key", "client.key", "client.p12"}) {
         EXPECT_EQ(mode(name), 0600U) << name;
     }
-    for (const char* const name : {"ca.crt", "client.crt"}) {
+    for (const char* const name : {"ca.crt", "ca.crl", "client.crt"}) {
         EXPECT_EQ(mode(name), 0644U) << name;
     }
     EXPECT_TRUE(verifies("tls/client.crt"));
@@ -528,6 +569,12 @@ TEST_F(MakeClientCert, MakesACaAndAClient)
     for (const char* const part : {"CA:TRUE, pathlen:0", "Certificate Sign, CRL Sign"}) {
         EXPECT_NE(ca.find(part), std::string::npos) << part << '\n' << ca;
     }
+    const std::string list = openssl({"crl", "-in", "tls/ca.crl", "-noout", "-text"}).out;
+    for (const char* const part : {"No Revoked Certificates", "Next Update: Dec 31 23:59:59 9999",
+                                   "Authority Key Identifier", "ecdsa-with-SHA256"}) {
+        EXPECT_NE(list.find(part), std::string::npos) << part << '\n' << list;
+    }
+    EXPECT_FALSE(is_revoked("tls/client.crt"));
     const Finished p12 = openssl({"pkcs12", "-in", "tls/client.p12", "-passin", "pass:", "-noenc"});
     EXPECT_EQ(p12.status, 0) << p12.err;
     EXPECT_NE(p12.out.find("BEGIN PRIVATE KEY"), std::string::npos);
@@ -549,11 +596,11 @@ TEST_F(MakeClientCert, UsesTheCaThatIsThere)
     ASSERT_EQ(make({"--name", "Grace", "--force"}).status, 0);
     EXPECT_TRUE(verifies("tls/client.crt"));
     auto after = files();
-    EXPECT_EQ(after.size(), 8U);
+    EXPECT_EQ(after.size(), 9U);
     for (const char* const name : {"client.key", "client.crt", "client.p12"}) {
         EXPECT_NE(after[name], before.at(name)) << name;
     }
-    for (const char* const name : {"ca.key", "ca.crt"}) {
+    for (const char* const name : {"ca.key", "ca.crt", "ca.crl"}) {
         EXPECT_EQ(after[name], before.at(name)) << name;
     }
 }
@@ -576,6 +623,8 @@ TEST_F(MakeClientCert, RefusesWhatCannotBeRight)
         {{"--name", "x", "--file", "ca"}, "'ca'"},
         {{"--name", "x", "--file", "server"}, "server"},
         {{"--name", "x", "surplus"}, "surplus"},
+        {{"--revoke"}, "--revoke"},
+        {{"--revoke", "x"}, "--no-passphrase"},
     };
     for (const auto& [options, shown] : cases) {
         const Finished finished = make(options);
@@ -619,7 +668,9 @@ TEST_F(MakeClientCert, RefusesACaThatCannotSign)
                  {locked, certificate, "has a pass phrase"},
                  {key, "nonsense", "is not a certificate"},
                  {key, leaf, "may sign nothing"},
-                 {key, expiring, "expires on"}};
+                 {key, expiring, "expires on"},
+                 // The list alone: that of a CA that got lost.
+                 {"", "", "ca.key' is missing"}};
     for (const auto& [its_key, its_certificate, shown] : cases) {
         const std::pair<const char*, const std::string&> halves[] = {{"ca.key", its_key},
                                                                      {"ca.crt", its_certificate}};
@@ -705,15 +756,15 @@ TEST_F(MakeClientCert, LeavesNothingHalfDoneWhenItIsStopped)
     };
     // At each step of the work, and at one moment after the other of its end.
     const std::pair<const char*, int> moments[] = {
-        {"ca.key", 0},      {"ca.crt", 0},      {"client.key", 0},  {"client.crt", 0},
-        {"client.p12", 0},  {"client.p12", 5},  {"client.p12", 10}, {"client.p12", 15},
-        {"client.p12", 20}, {"client.p12", 25}, {"client.p12", 30}};
+        {"ca.key", 0},      {"ca.crt", 0},      {"ca.crl", 0},      {"client.key", 0},
+        {"client.crt", 0},  {"client.p12", 0},  {"client.p12", 5},  {"client.p12", 10},
+        {"client.p12", 15}, {"client.p12", 20}, {"client.p12", 25}, {"client.p12", 30}};
     // From an empty folder on: all files or none.
     for (const auto& [name, milliseconds] : moments) {
         SCOPED_TRACE(name + std::to_string(milliseconds));
         stop_after(name, milliseconds, {"--name", "Ada", "--no-passphrase"});
         const auto left = files();
-        EXPECT_TRUE(left.empty() || left.size() == 5) << left.size();
+        EXPECT_TRUE(left.empty() || left.size() == 6) << left.size();
         EXPECT_EQ(fs::exists(folder() / "tls"), !left.empty());
         EXPECT_TRUE(left.empty() || verifies("tls/client.crt"));
         fs::remove_all(folder() / "tls");
@@ -727,10 +778,336 @@ TEST_F(MakeClientCert, LeavesNothingHalfDoneWhenItIsStopped)
         }
         SCOPED_TRACE(name + std::to_string(milliseconds));
         stop_after(name, milliseconds, {"--name", "Ada", "--no-passphrase", "--force"});
-        EXPECT_EQ(files().size(), 5U);
+        EXPECT_EQ(files().size(), 6U);
         EXPECT_EQ(files()["ca.key"], ca);
         EXPECT_EQ(openssl({"x509", "-in", "tls/client.crt", "-noout", "-pubkey"}).out,
                   openssl({"pkey", "-in", "tls/client.key", "-pubout"}).out);
+    }
+}
+
+TEST_F(MakeClientCert, RevokesOneCertificateAfterTheOther)
+{
+    for (const char* const name : {"ada", "grace", "joan"}) {
+        ASSERT_EQ(make({"--name", name, "--file", name}).status, 0);
+    }
+    const auto before = files();
+    EXPECT_EQ(list("-crlnumber"), "crlNumber=0x01\n");
+    const Finished revoked = revoke("tls/ada.crt");
+    ASSERT_EQ(revoked.status, 0) << revoked.err;
+    EXPECT_EQ(revoked.err, "");
+    EXPECT_NE(revoked.out.find("CN=ada"), std::string::npos) << revoked.out;
+    EXPECT_NE(revoked.out.find("Next: "), std::string::npos) << revoked.out;
+    EXPECT_EQ(mode("ca.crl"), 0644U);
+    EXPECT_TRUE(is_revoked("tls/ada.crt"));
+    EXPECT_FALSE(is_revoked("tls/grace.crt"));
+    EXPECT_EQ(list("-crlnumber"), "crlNumber=0x02\n");
+    EXPECT_EQ(list("-nextupdate"), "nextUpdate=Dec 31 23:59:59 9999 GMT\n");
+    const std::regex entry("Serial Number: [0-9A-F]+\\s+Revocation Date: .*");
+    std::smatch first;
+    const std::string text = list("-text");
+    ASSERT_TRUE(std::regex_search(text, first, entry)) << text;
+
+    // The same once more: no new number either.
+    const std::string once = files()["ca.crl"];
+    const Finished again = revoke("tls/ada.crt");
+    EXPECT_EQ(again.status, 0) << again.err;
+    EXPECT_NE(again.out.find("On the list already: CN=ada"), std::string::npos) << again.out;
+    EXPECT_EQ(files()["ca.crl"], once);
+
+    // Later, so that a date that is not kept shows.
+    ASSERT_TRUE(eventually([&] {
+        return openssl(
+                   {"crl", "-in", "tls/ca.crl", "-noout", "-lastupdate", "-dateopt", "iso_8601"})
+                   .out < "lastUpdate=" + run({.argv = {"date", "-u", "+%Y-%m-%d %H:%M:%SZ"}}).out;
+    }));
+    ASSERT_EQ(revoke("tls/grace.crt").status, 0);
+    EXPECT_TRUE(is_revoked("tls/ada.crt"));
+    EXPECT_TRUE(is_revoked("tls/grace.crt"));
+    EXPECT_FALSE(is_revoked("tls/joan.crt"));
+    EXPECT_EQ(list("-crlnumber"), "crlNumber=0x03\n");
+    EXPECT_NE(list("-text").find(first.str()), std::string::npos) << first.str() << list("-text");
+
+    // One that takes the place of a revoked one is another one.
+    ASSERT_EQ(make({"--name", "ada", "--file", "ada", "--force"}).status, 0);
+    EXPECT_FALSE(is_revoked("tls/ada.crt"));
+    auto after = files();
+    EXPECT_EQ(after.size(), before.size());
+    for (const auto& [name, content] : before) {
+        if (name != "ca.crl" && !name.starts_with("ada")) {
+            EXPECT_EQ(after[name], content) << name;
+        }
+    }
+}
+
+TEST_F(MakeClientCert, RevokesAnExpiredCertificateToo)
+{
+    // A server's clock may be behind.
+    ASSERT_EQ(make({"--name", "Ada"}).status, 0);
+    ASSERT_EQ(openssl({"req", "-new", "-key", "tls/client.key", "-subj", "/CN=old", "-out",
+                       "tls/old.csr"})
+                  .status,
+              0);
+    ASSERT_EQ(openssl({"x509", "-req", "-in", "tls/old.csr", "-CA", "tls/ca.crt", "-CAkey",
+                       "tls/ca.key", "-set_serial", "7", "-days", "-1", "-out", "tls/old.crt"})
+                  .status,
+              0);
+    const Finished finished = revoke("tls/old.crt");
+    EXPECT_EQ(finished.status, 0) << finished.err;
+    EXPECT_TRUE(is_revoked("tls/old.crt"));
+    EXPECT_FALSE(is_revoked("tls/client.crt"));
+}
+
+TEST_F(MakeClientCert, RevokesWhateverTheFolderIsCalled)
+{
+    const Path odd = folder() / "tls/a $b ${c} #d 'e' \"f\" \\g,h=i [j]";
+    const auto make_client_cert = [&](const Strings& options) {
+        Command command{.argv = {script("make-client-cert"), "--dir", odd}};
+        command.argv.insert(command.argv.end(), options.begin(), options.end());
+        const Finished finished = run(command);
+        EXPECT_EQ(finished.status, 0) << finished.err;
+    };
+    make_client_cert({"--name", "Ada", "--no-passphrase"});
+    make_client_cert({"--revoke", odd / "client.crt"});
+    const Finished text = openssl({"crl", "-in", odd / "ca.crl", "-noout", "-text"});
+    EXPECT_NE(text.out.find("Serial Number: "), std::string::npos) << text.out << text.err;
+}
+
+TEST_F(MakeClientCert, KeepsWhatAnotherProgramPutOnTheList)
+{
+    ASSERT_EQ(make({"--name", "Ada"}).status, 0);
+    const std::string day = "R\t300101000000Z\t210203040506Z";
+    const std::pair<const char*, const char*> numbers[] = {
+        {"01", "0x02"},
+        {"0F", "0x10"},
+        {"7F", "0x80"},
+        {"FFFFFFFFFFFFFFFFFFFF", "0x0100000000000000000000"}};
+    const std::regex entry(
+        "Serial Number: [0-9A-F]+\\s+Revocation Date: .*(\\s+CRL entry .*\\s+.*\\s+.*)?");
+    for (const auto& [number, next] : numbers) {
+        sign_list(day + "\t00\tunknown\t/\n" + day + ",keyCompromise\t7F\tunknown\t/\n" + day +
+                      ",CACompromise\t0080\tunknown\t/\n" + day +
+                      ",superseded\tFEDCBA98765432100123456789ABCDEF\tunknown\t/\n" + day +
+                      ",certificateHold\t0102\tunknown\t/\n",
+                  number);
+        const std::string before = list("-text");
+        const Finished finished = revoke("tls/client.crt");
+        ASSERT_EQ(finished.status, 0) << finished.err;
+        const std::string after = list("-text");
+        int count = 0;
+        for (auto at = std::sregex_iterator(before.begin(), before.end(), entry);
+             at != std::sregex_iterator(); ++at, ++count) {
+            EXPECT_NE(after.find(at->str()), std::string::npos) << at->str() << after;
+        }
+        EXPECT_EQ(count, 5) << before;
+        EXPECT_TRUE(is_revoked("tls/client.crt"));
+        EXPECT_EQ(list("-crlnumber"), "crlNumber=" + std::string(next) + "\n");
+    }
+
+    // What "openssl ca" would not write again: the day on which the key was stolen.
+    sign_list(day + ",keyTime,20200101000000Z\t7F\tunknown\t/\n", "01");
+    const auto before = files();
+    const Finished refused = revoke("tls/client.crt");
+    EXPECT_EQ(refused.status, 1) << refused.out;
+    EXPECT_NE(refused.err.find("would be lost"), std::string::npos) << refused.err;
+    EXPECT_EQ(files(), before);
+}
+
+TEST_F(MakeClientCert, RefusesToRevokeWhatItCannot)
+{
+    ASSERT_EQ(make({"--name", "Ada"}).status, 0);
+    ASSERT_EQ(make({"--name", "Ada", "--dir", folder() / "other"}).status, 0);
+    write_file(folder() / "empty", "");
+    const struct {
+        const char* file;
+        const char* dir;
+        const char* shown;
+    } files_and_folders[] = {
+        {"tls/none.crt", "tls", "none.crt"},
+        {"tls", "tls", "cannot read"},
+        {"empty", "tls", "is not a certificate"},
+        {"tls/client.key", "tls", "is not a certificate"},
+        {"tls/client.p12", "tls", "is not a certificate"},
+        {"tls/ca.crl", "tls", "is not a certificate"},
+        {"tls/ca.crt", "tls", "is the certificate of the CA itself"},
+        {"other/client.crt", "tls", "(CN=Ada, serial number "},
+        {"other/ca.crt", "tls", "is not signed by"},
+        {"tls/client.crt", "none", "there is no CA in"},
+    };
+    const auto before = files();
+    for (const auto& [file, dir, shown] : files_and_folders) {
+        const Finished finished = revoke(file, {"--dir", folder() / dir});
+        EXPECT_EQ(finished.status, 1) << shown << finished.out;
+        EXPECT_NE(finished.err.find(shown), std::string::npos) << shown << ": " << finished.err;
+        EXPECT_NE(
+            finished.err.find((folder() / (dir == std::string("none") ? dir : file)).string()),
+            std::string::npos)
+            << finished.err;
+        EXPECT_NE(finished.err.find("expected"), std::string::npos) << finished.err;
+        EXPECT_NE(finished.err.find("Next: "), std::string::npos) << finished.err;
+        EXPECT_EQ(finished.out, "");
+        EXPECT_EQ(files(), before) << shown;
+    }
+    EXPECT_FALSE(fs::exists(folder() / "none"));
+
+    for (const Strings& options :
+         {Strings{"--name", "x"}, Strings{"--file", "client"}, Strings{"--days", "365"},
+          Strings{"--no-passphrase"}, Strings{"--force"}, Strings{"--revoke", "x"}}) {
+        const Finished finished = revoke("tls/client.crt", options);
+        EXPECT_EQ(finished.status, 2) << options.front() << finished.out;
+        EXPECT_NE(finished.err.find(options.front()), std::string::npos) << finished.err;
+        EXPECT_NE(finished.err.find("expected"), std::string::npos) << finished.err;
+        EXPECT_EQ(files(), before);
+    }
+}
+
+TEST_F(MakeClientCert, RefusesAListThatIsNotItsOwn)
+{
+    ASSERT_EQ(make({"--name", "Ada"}).status, 0);
+    ASSERT_EQ(make({"--name", "Ada", "--dir", folder() / "other"}).status, 0);
+    ASSERT_EQ(make({"--name", "Grace", "--file", "grace"}).status, 0);
+    ASSERT_EQ(revoke("tls/grace.crt").status, 0);
+    const Path path = folder() / "tls/ca.crl";
+    const std::string own = read_file(path);
+    const std::string foreign = read_file(folder() / "other/ca.crl");
+    // One digit of a date, so that it is a list still.
+    ASSERT_EQ(openssl({"crl", "-in", path, "-outform", "DER", "-out", folder() / "der"}).status, 0);
+    std::string der = read_file(folder() / "der");
+    ++der[der.find("99991231235959Z")];
+    --der[der.find(":9991231235959Z")];
+    der[der.find("99991231235959Z") + 1] = '8';
+    write_file(folder() / "der", der);
+    ASSERT_EQ(openssl({"crl", "-inform", "DER", "-in", folder() / "der", "-out", path}).status, 0);
+    const std::string changed = read_file(path);
+    ASSERT_NE(changed, own);
+    const struct {
+        std::string content;
+        const char* shown;
+    } cases[] = {{"", "is not a list"},
+                 {"nonsense", "is not a list"},
+                 {own.substr(0, own.size() / 2), "is not a list"},
+                 {own + own, "is not a list"},
+                 {foreign, "does not have the signature of"},
+                 {changed, "does not have the signature of"}};
+    for (const auto& [content, shown] : cases) {
+        write_file(path, content);
+        const auto before = files();
+        for (const char* const file : {"tls/client.crt", "tls/grace.crt"}) {
+            const Finished finished = revoke(file);
+            EXPECT_EQ(finished.status, 1) << shown << finished.out;
+            EXPECT_NE(finished.err.find(shown), std::string::npos) << shown << finished.err;
+            EXPECT_NE(finished.err.find(path.string()), std::string::npos) << finished.err;
+            EXPECT_NE(finished.err.find("Next: restore"), std::string::npos) << finished.err;
+            EXPECT_EQ(files(), before) << shown;
+        }
+    }
+    // Whoever reads the file behind the link would go on with what it held.
+    write_file(folder() / "linked", own);
+    fs::remove(path);
+    fs::create_symlink(folder() / "linked", path);
+    const Finished linked = revoke("tls/client.crt");
+    EXPECT_EQ(linked.status, 1) << linked.out;
+    EXPECT_NE(linked.err.find("no link"), std::string::npos) << linked.err;
+    EXPECT_EQ(read_file(folder() / "linked"), own);
+}
+
+TEST_F(MakeClientCert, SaysThatThereHasBeenNoList)
+{
+    // A CA of a former version, or one whose list got lost.
+    ASSERT_EQ(make({"--name", "Ada"}).status, 0);
+    fs::remove(folder() / "tls/ca.crl");
+    const Finished made = make({"--name", "Grace", "--file", "grace"});
+    EXPECT_EQ(made.status, 0) << made.err;
+    EXPECT_NE(made.err.find("ca.crl', and the new one holds no certificate"), std::string::npos)
+        << made.err;
+    EXPECT_NE(made.err.find("Next: "), std::string::npos) << made.err;
+    EXPECT_FALSE(is_revoked("tls/client.crt"));
+
+    fs::remove(folder() / "tls/ca.crl");
+    const Finished revoked = revoke("tls/client.crt");
+    EXPECT_EQ(revoked.status, 0) << revoked.err;
+    EXPECT_NE(revoked.err.find("ca.crl', and the new one holds this certificate alone"),
+              std::string::npos)
+        << revoked.err;
+    EXPECT_TRUE(is_revoked("tls/client.crt"));
+    EXPECT_FALSE(is_revoked("tls/grace.crt"));
+}
+
+TEST_F(MakeClientCert, SaysThatACaMaySignNoList)
+{
+    // A server would refuse all clients for the sake of such a list.
+    ASSERT_EQ(make({"--name", "Ada"}).status, 0);
+    fs::remove(folder() / "tls/ca.crl");
+    ASSERT_EQ(
+        openssl({"req", "-new", "-key", "tls/ca.key", "-subj", "/CN=CA", "-out", "tls/csr"}).status,
+        0);
+    const auto make_ca = [&](const char* days, const std::string& usage) {
+        write_file(folder() / "extensions", "basicConstraints=critical,CA:TRUE\n" + usage);
+        ASSERT_EQ(openssl({"x509", "-req", "-in", "tls/csr", "-signkey", "tls/ca.key", "-days",
+                           days, "-extfile", folder() / "extensions", "-out", "tls/ca.crt"})
+                      .status,
+                  0);
+    };
+    make_ca("999", "keyUsage=critical,keyCertSign");
+    const Finished made = make({"--name", "Grace", "--file", "grace"});
+    EXPECT_EQ(made.status, 0) << made.err;
+    EXPECT_NE(made.out.find("HELLO_NO_CLIENT_CRL"), std::string::npos) << made.out;
+    EXPECT_FALSE(fs::exists(folder() / "tls/ca.crl"));
+    const Finished refused = revoke("tls/grace.crt");
+    EXPECT_EQ(refused.status, 1) << refused.out;
+    EXPECT_NE(refused.err.find("may sign no list"), std::string::npos) << refused.err;
+    EXPECT_FALSE(fs::exists(folder() / "tls/ca.crl"));
+
+    // It may where nothing is said of its usages.
+    make_ca("999", "");
+    EXPECT_EQ(revoke("tls/grace.crt").status, 0);
+    EXPECT_TRUE(is_revoked("tls/grace.crt"));
+
+    make_ca("-1", "keyUsage=critical,keyCertSign,cRLSign");
+    const Finished expired = revoke("tls/grace.crt");
+    EXPECT_EQ(expired.status, 1) << expired.out;
+    EXPECT_NE(expired.err.find("has expired on"), std::string::npos) << expired.err;
+}
+
+TEST_F(MakeClientCert, RevokesAllThatAreRevokedAtOnce)
+{
+    const Strings names{"ada", "grace", "joan", "mary", "radia"};
+    for (const std::string& name : names) {
+        ASSERT_EQ(make({"--name", name, "--file", name}).status, 0);
+    }
+    std::vector<std::unique_ptr<Process>> runs;
+    for (const std::string& name : names) {
+        runs.push_back(
+            std::make_unique<Process>(command({"--revoke", folder() / "tls" / (name + ".crt")})));
+    }
+    for (const auto& one : runs) {
+        EXPECT_EQ(one->wait(), 0) << one->err();
+    }
+    for (const std::string& name : names) {
+        EXPECT_TRUE(is_revoked(("tls/" + name + ".crt").c_str())) << name;
+    }
+    EXPECT_EQ(list("-crlnumber"), "crlNumber=0x06\n");
+}
+
+TEST_F(MakeClientCert, HasTheOldListOrTheNewOneWheneverItIsStopped)
+{
+    ASSERT_EQ(make({"--name", "Ada"}).status, 0);
+    const auto before = files();
+    // At one moment after the other, over the whole of its work.
+    for (int milliseconds = 0; milliseconds < 300; milliseconds += 25) {
+        Process process(command({"--revoke", folder() / "tls/client.crt"}));
+        process.wait(std::chrono::milliseconds(milliseconds));
+        process.signal_group(SIGTERM);
+        ASSERT_TRUE(eventually([&] { return process.ended(); }));
+        ASSERT_TRUE(eventually([&] { return !process.group_alive(); }));
+        SCOPED_TRACE(milliseconds);
+        const auto after = files();
+        EXPECT_EQ(after.size(), before.size());
+        if (after.at("ca.crl") == before.at("ca.crl")) {
+            EXPECT_EQ(process.status(), 128 + SIGTERM) << process.out();
+        } else {
+            EXPECT_TRUE(is_revoked("tls/client.crt"));
+            write_file(folder() / "tls/ca.crl", before.at("ca.crl"));
+        }
     }
 }
 
