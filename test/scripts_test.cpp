@@ -533,6 +533,30 @@ class MakeClientCert : public testing::Test {
         ASSERT_EQ(made.status, 0) << made.err;
     }
 
+    /// Whether this file is there, beside where it will lie.
+    bool has_made(const char* name) const
+    {
+        std::error_code ignored;
+        for (const auto& entry : fs::directory_iterator(folder() / "tls", ignored)) {
+            if (fs::exists(entry.path() / "new" / name, ignored)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /// Ends a run so long after it has made a file. Returns its exit status.
+    int stop_after(const char* name, int milliseconds, const Strings& options) const
+    {
+        Process process(command(options));
+        EXPECT_TRUE(eventually([&] { return process.ended() || has_made(name); }));
+        process.wait(std::chrono::milliseconds(milliseconds));
+        process.signal_group(SIGTERM);
+        EXPECT_TRUE(eventually([&] { return process.ended(); }));
+        EXPECT_TRUE(eventually([&] { return !process.group_alive(); }));
+        return process.status();
+    }
+
     bool verifies(const char* certificate) const
     {
         return openssl({"verify", "-x509_strict", "-purpose", "sslclient", "-CAfile", "tls/ca.crt",
@@ -736,24 +760,6 @@ TEST_F(MakeClientCert, SaysThatThereIsNoTerminalToAskOn)
 
 TEST_F(MakeClientCert, LeavesNothingHalfDoneWhenItIsStopped)
 {
-    // Whether this file is there, beside where it will lie.
-    const auto has_made = [&](const char* name) {
-        std::error_code ignored;
-        for (const auto& entry : fs::directory_iterator(folder() / "tls", ignored)) {
-            if (fs::exists(entry.path() / "new" / name, ignored)) {
-                return true;
-            }
-        }
-        return false;
-    };
-    const auto stop_after = [&](const char* name, int milliseconds, const Strings& options) {
-        Process process(command(options));
-        ASSERT_TRUE(eventually([&] { return process.ended() || has_made(name); }));
-        process.wait(std::chrono::milliseconds(milliseconds));
-        process.signal_group(SIGTERM);
-        ASSERT_TRUE(eventually([&] { return process.ended(); }));
-        ASSERT_TRUE(eventually([&] { return !process.group_alive(); }));
-    };
     // At each step of the work, and at one moment after the other of its end.
     const std::pair<const char*, int> moments[] = {
         {"ca.key", 0},      {"ca.crt", 0},      {"ca.crl", 0},      {"client.key", 0},
@@ -1092,19 +1098,21 @@ TEST_F(MakeClientCert, HasTheOldListOrTheNewOneWheneverItIsStopped)
 {
     ASSERT_EQ(make({"--name", "Ada"}).status, 0);
     const auto before = files();
-    // At one moment after the other, over the whole of its work.
-    for (int milliseconds = 0; milliseconds < 300; milliseconds += 25) {
-        Process process(command({"--revoke", folder() / "tls/client.crt"}));
-        process.wait(std::chrono::milliseconds(milliseconds));
-        process.signal_group(SIGTERM);
-        ASSERT_TRUE(eventually([&] { return process.ended(); }));
-        ASSERT_TRUE(eventually([&] { return !process.group_alive(); }));
-        SCOPED_TRACE(milliseconds);
-        const auto after = files();
+    // At the beginning of its work, and at one moment after the other of its end.
+    std::vector<std::pair<const char*, int>> moments{{"", 0}, {"", 50}, {"", 100}};
+    for (int milliseconds = 0; milliseconds < 80; milliseconds += 5) {
+        moments.emplace_back("ca.crl", milliseconds);
+    }
+    for (const auto& [name, milliseconds] : moments) {
+        SCOPED_TRACE(name + std::to_string(milliseconds));
+        const int status =
+            stop_after(name, milliseconds, {"--revoke", folder() / "tls/client.crt"});
+        auto after = files();
         EXPECT_EQ(after.size(), before.size());
-        if (after.at("ca.crl") == before.at("ca.crl")) {
-            EXPECT_EQ(process.status(), 128 + SIGTERM) << process.out();
+        if (after["ca.crl"] == before.at("ca.crl")) {
+            EXPECT_EQ(status, 128 + SIGTERM);
         } else {
+            EXPECT_EQ(status, 0) << "as if there were something to do again";
             EXPECT_TRUE(is_revoked("tls/client.crt"));
             write_file(folder() / "tls/ca.crl", before.at("ca.crl"));
         }
