@@ -854,7 +854,7 @@ TEST_F(MakeClientCert, RevokesAnExpiredCertificateToo)
                   .status,
               0);
     ASSERT_EQ(openssl({"x509", "-req", "-in", "tls/old.csr", "-CA", "tls/ca.crt", "-CAkey",
-                       "tls/ca.key", "-set_serial", "7", "-days", "-1", "-out", "tls/old.crt"})
+                       "tls/ca.key", "-set_serial", "7", "-days", "0", "-out", "tls/old.crt"})
                   .status,
               0);
     const Finished finished = revoke("tls/old.crt");
@@ -1068,7 +1068,7 @@ TEST_F(MakeClientCert, SaysThatACaMaySignNoList)
     EXPECT_EQ(revoke("tls/grace.crt").status, 0);
     EXPECT_TRUE(is_revoked("tls/grace.crt"));
 
-    make_ca("-1", "keyUsage=critical,keyCertSign,cRLSign");
+    make_ca("0", "keyUsage=critical,keyCertSign,cRLSign");
     const Finished expired = revoke("tls/grace.crt");
     EXPECT_EQ(expired.status, 1) << expired.out;
     EXPECT_NE(expired.err.find("has expired on"), std::string::npos) << expired.err;
