@@ -808,7 +808,7 @@ TEST_F(MakeClientCert, RevokesOneCertificateAfterTheOther)
     EXPECT_FALSE(is_revoked("tls/grace.crt"));
     EXPECT_EQ(list("-crlnumber"), "crlNumber=0x02\n");
     EXPECT_EQ(list("-nextupdate"), "nextUpdate=Dec 31 23:59:59 9999 GMT\n");
-    const std::regex entry("Serial Number: [0-9A-F]+\\s+Revocation Date: .*");
+    const std::regex entry(R"(Serial Number: [0-9A-F]+\s+Revocation Date: .*)");
     std::smatch first;
     const std::string text = list("-text");
     ASSERT_TRUE(std::regex_search(text, first, entry)) << text;
@@ -865,7 +865,7 @@ TEST_F(MakeClientCert, RevokesAnExpiredCertificateToo)
 
 TEST_F(MakeClientCert, RevokesWhateverTheFolderIsCalled)
 {
-    const Path odd = folder() / "tls/a $b ${c} #d 'e' \"f\" \\g,h=i [j]";
+    const Path odd = folder() / R"(tls/a $b ${c} #d 'e' "f" \g,h=i [j])";
     const auto make_client_cert = [&](const Strings& options) {
         Command command{.argv = {script("make-client-cert"), "--dir", odd}};
         command.argv.insert(command.argv.end(), options.begin(), options.end());
@@ -888,7 +888,7 @@ TEST_F(MakeClientCert, KeepsWhatAnotherProgramPutOnTheList)
         {"7F", "0x80"},
         {"FFFFFFFFFFFFFFFFFFFF", "0x0100000000000000000000"}};
     const std::regex entry(
-        "Serial Number: [0-9A-F]+\\s+Revocation Date: .*(\\s+CRL entry .*\\s+.*\\s+.*)?");
+        R"(Serial Number: [0-9A-F]+\s+Revocation Date: .*(\s+CRL entry .*\s+.*\s+.*)?)");
     for (const auto& [number, next] : numbers) {
         sign_list(day + "\t00\tunknown\t/\n" + day + ",keyCompromise\t7F\tunknown\t/\n" + day +
                       ",CACompromise\t0080\tunknown\t/\n" + day +
