@@ -986,7 +986,7 @@ TEST_F(Production, GoesTogetherWithALogin)
     write("session.key", "a key\n");
     start(recipe("login.conf") + recipe("production.conf"));
     const std::string form = "httpd_username=ada&httpd_password=secret";
-    EXPECT_EQ(get_tls("/private").header("location"), "/login");
+    EXPECT_EQ(get_tls("/private").header("location"), "/login?to=/private");
     const Response in = ask({.url = https("/login"), .method = "POST", .body = form});
     const std::string cookie = in.header("set-cookie").value_or("");
     const Response page = ask(
