@@ -29,6 +29,19 @@ class Beside : public ExampleTest {
         ASSERT_EQ(made.status, 0) << made.err;
         write("passwords", made.out);
     }
+
+    /// Restarts gracefully, and waits until nobody of the generation before is left to answer.
+    void restart_gracefully()
+    {
+        const std::vector<pid_t> before = children_of(httpd().pid());
+        restart(SIGUSR1);
+        ASSERT_TRUE(eventually([&] {
+            const std::vector<pid_t> now = children_of(httpd().pid());
+            return std::none_of(now.begin(), now.end(), [&](pid_t child) {
+                return std::find(before.begin(), before.end(), child) != before.end();
+            });
+        }));
+    }
 };
 
 // ---------------------------------------------------------------------------
@@ -46,18 +59,10 @@ class SessionKeys : public Beside {
         start(recipe("login.conf") + more + tls_host());
     }
 
-    /// Restarts gracefully with these keys, and waits until nobody is left who has others.
     void take(const std::string& keys)
     {
-        const std::vector<pid_t> before = children_of(httpd().pid());
         write("session.key", keys);
-        restart(SIGUSR1);
-        ASSERT_TRUE(eventually([&] {
-            const std::vector<pid_t> now = children_of(httpd().pid());
-            return std::none_of(now.begin(), now.end(), [&](pid_t child) {
-                return std::find(before.begin(), before.end(), child) != before.end();
-            });
-        }));
+        restart_gracefully();
     }
 
     static std::string cookie_of(const Response& response)
@@ -275,7 +280,7 @@ TEST_F(Unlocking, ANewKeyIsUnlockedAtAGracefulRestart)
     start(configuration());
     make_encrypted("another phrase");
     write("phrase.txt", "another phrase\n");
-    restart(SIGUSR1);
+    restart_gracefully();
     EXPECT_EQ(get_tls("/").body, "Hello World!");
     EXPECT_EQ(asked(), once() + once());
 }
