@@ -95,7 +95,7 @@ class SessionKeys : public Beside {
     static void expect_login(const Response& response)
     {
         EXPECT_EQ(response.status, 302) << response;
-        EXPECT_EQ(response.header("location"), "/login");
+        EXPECT_EQ(response.header("location"), "/login?to=/private");
     }
 };
 
