@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 #include <regex>
-#include <sstream>
 
+#include "authority.h"
 #include "examples.h"
 
 namespace hello {
@@ -26,57 +26,21 @@ class Acme : public ExampleTest {
         ::setenv("no_proxy", "*", 1);
     }
 
-    /// Starts an authority whose proof is asked for at this server's port, with a name service
-    /// that knows every name as 127.0.0.1.
-    void start_authority()
-    {
-        make_cert(root() / "pebble");
-        const std::vector<int> ports = free_ports(5);
-        const auto loopback = [&](std::size_t index) {
-            return "127.0.0.1:" + std::to_string(ports[index]);
-        };
-        std::ostringstream out;
-        out << R"({"pebble": {"listenAddress": ")" << loopback(0)
-            << R"(", "managementListenAddress": ")" << loopback(1) << R"(", "certificate": ")"
-            << authority_certificate().string() << R"(", "privateKey": ")"
-            << (root() / "pebble/server.key").string() << R"(", "httpPort": )" << http_port()
-            << R"(, "tlsPort": )" << ports[2] << R"(, "ocspResponderURL": ""}})";
-        write("pebble/config.json", out.str());
-        names_.emplace(Command{.argv = {"pebble-challtestsrv", "-dns01", loopback(3), "-management",
-                                        loopback(4), "-http01", "", "-https01", "", "-tlsalpn01",
-                                        "", "-defaultIPv6", ""}});
-        authority_.emplace(
-            Command{.argv = {"env", "PEBBLE_VA_NOSLEEP=1", "pebble", "-config",
-                             root() / "pebble/config.json", "-dnsserver", loopback(3)}});
-        directory_ = "https://" + loopback(0) + "/dir";
-        Response answer;
-        ASSERT_TRUE(eventually([&] {
-            answer = fetch(
-                {.url = "https://" + loopback(1) + "/roots/0", .ca = authority_certificate()});
-            return answer.status == 200 &&
-                   fetch({.url = directory_, .ca = authority_certificate()}).status == 200;
-        })) << answer
-            << authority_->out() << authority_->err() << names_->err();
-        write("root.crt", answer.body);
-    }
-
-    Path authority_certificate() const { return root() / "pebble/server.crt"; }
-
     std::string with_authority(const std::string& defines = "") const
     {
         return md_module() +
                "Define HELLO_DOMAIN hello.test\n"
                "Define HELLO_ACME_CONTACT webmaster@hello.test\n"
                "Define HELLO_ACME_DIRECTORY " +
-               directory_ + "\nDefine HELLO_ACME_CA \"" + authority_certificate().string() +
-               "\"\n" + defines + recipe("acme.conf");
+               authority_.directory() + "\nDefine HELLO_ACME_CA \"" +
+               authority_.certificate().string() + "\"\n" + defines + recipe("acme.conf");
     }
 
     /// The page, as somebody sees it who trusts the authority and nobody else.
     Response page() const
     {
         return fetch({.url = "https://hello.test:" + std::to_string(https_port()) + "/",
-                      .ca = root() / "root.crt",
+                      .ca = authority_.root(),
                       .resolve_to = "127.0.0.1"});
     }
 
@@ -147,26 +111,20 @@ class Acme : public ExampleTest {
         EXPECT_GE(count, 3);
     }
 
-    std::string said() { return authority_->out() + authority_->err() + names_->err(); }
-
-    std::string directory_;
-
-  private:
-    std::optional<Process> names_;
-    std::optional<Process> authority_;
+    Authority authority_;
 };
 
 TEST_F(Acme, FromNoCertificateToATrustedPageAndARenewal)
 {
     expect_log("AH10085");  // there is no certificate as yet
     start(md_module());
-    ASSERT_NO_FATAL_FAILURE(start_authority());
+    ASSERT_NO_FATAL_FAILURE(authority_.start(root() / "pebble", http_port()));
     reload(with_authority());
     EXPECT_NE(page().error.find("certificate"), std::string::npos) << page();
     EXPECT_EQ(get("/").status, 308);
     EXPECT_EQ(get("/").header("location"), "https://hello.test/");
 
-    EXPECT_TRUE(with_timer([this] { return page().status == 200; })) << page() << said();
+    EXPECT_TRUE(with_timer([this] { return page().status == 200; })) << page() << authority_.said();
     EXPECT_EQ(page().body, "Hello World!");
     EXPECT_EQ(
         run({.argv = {"openssl", "s_client", "-tls1_2", "-connect",
@@ -180,7 +138,7 @@ TEST_F(Acme, FromNoCertificateToATrustedPageAndARenewal)
     // A certificate of pebble's lives for five years, and this is its end.
     reload(with_authority("Define HELLO_ACME_RENEW 4000d\n"));
     EXPECT_EQ(serial(), first);
-    EXPECT_TRUE(with_timer([&] { return serial() != first; })) << said();
+    EXPECT_TRUE(with_timer([&] { return serial() != first; })) << authority_.said();
     EXPECT_EQ(page().body, "Hello World!");
     expect_no_key_for_others();
 
@@ -193,7 +151,7 @@ TEST_F(Acme, FromNoCertificateToATrustedPageAndARenewal)
             return is_set_up != std::string::npos && is_set_up > log.rfind("resuming normal");
         },
         long_patience))
-        << said();
+        << authority_.said();
 }
 
 }  // namespace
