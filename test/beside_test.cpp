@@ -3,6 +3,7 @@
 // compresses. Each of it is httpd's own, and said in README.md because it was seen here.
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <csignal>
@@ -228,7 +229,7 @@ class Unlocking : public Beside {
     std::string once() const
     {
         return "2;" + (root() / "phrase").string() + ";localhost:" + std::to_string(https_port()) +
-               ";RSA;0;" + root().string() + ";unset;\n";
+               ";RSA;" + std::to_string(::getuid()) + ";" + root().string() + ";unset;\n";
     }
 
     static std::string configuration()

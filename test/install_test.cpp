@@ -585,21 +585,18 @@ TEST_F(InstallOnDebian, TheReadmesHealthCheckAndLoginAreReachedByItsCommands)
         block = replaced(block, "htpasswd -c", "echo secret | htpasswd -i -c");
         block =
             replaced(block, "http://localhost", "http://localhost:" + std::to_string(ports_[0]));
-        block = replaced(block, "Define HELLO_TLS_SERVER",
-                         "Define HELLO_HTTP_PORT " + std::to_string(ports_[0]) +
-                             "\nDefine HELLO_HTTPS_PORT " + std::to_string(ports_[1]) +
-                             "\nDefine HELLO_TLS_SERVER");
         if (::getuid() != 0) {
             block = replaced(block, "root:www-data", ":" + std::to_string(::getgid()));
         }
         return run({.argv = {"sh", "-ec", "cd '" + source_dir().string() + "'\n" + block},
                     .environment = environment_});
     };
-    const Finished health = follow(readme_block("sudo scripts/install --no-site\n"));
+    const Finished health =
+        follow(readme_block("sudo scripts/install --no-site --example health\n"));
     ASSERT_EQ(health.status, 0) << health.out << health.err;
     EXPECT_TRUE(health.out.ends_with("\r\n\r\nok")) << health.out;
 
-    const Finished login = follow(readme_block("sudo scripts/install\nsudo mkdir"));
+    const Finished login = follow(readme_block("sudo mkdir -p /etc/apache2/hello\n"));
     ASSERT_EQ(login.status, 0) << login.out << login.err;
     const std::string jar = root() / "jar";
     const auto curl = [&](Strings more) {
@@ -770,6 +767,37 @@ TEST_F(InstallElsewhere, PrintsTheLinesThatServe)
     write_configuration("");
     const Finished removed = uninstall();
     EXPECT_EQ(removed.status, 0) << removed.err;
+    EXPECT_EQ(differences(before, state()), Strings{});
+}
+
+TEST_F(InstallElsewhere, PrintsTheLinesThatServeRecipes)
+{
+    const auto before = state();
+    const Finished installed = install({"--example", "redirect", "--example", "whoami", "--example",
+                                        "matrix", "--define", "HELLO_MATRIX=chat.example.org"});
+    ASSERT_EQ(installed.status, 0) << installed.err;
+    const auto from = installed.out.find("\n\n") + 2;
+    std::string lines = installed.out.substr(from, installed.out.find("\n\n", from) - from + 1);
+    EXPECT_TRUE(contains(lines, "LoadModule rewrite_module")) << lines;
+    const std::string port = std::to_string(ports_[1]);
+    lines = replaced(lines, "Listen " + port, "Listen 127.0.0.1:" + port);
+    write_configuration(lines);
+    {
+        Process server({.argv = {root() / "bin/httpd", "-DFOREGROUND"}});
+        const auto answer = [&](const std::string& path) {
+            return fetch({.url = url("https") + path, .ca = root() / "conf/hello/server.crt"}).body;
+        };
+        EXPECT_TRUE(eventually([&] { return server.ended() || answer("") == "Hello World!"; }));
+        EXPECT_FALSE(server.ended()) << server.err() << read_file(root() / "logs/error_log");
+        EXPECT_EQ(fetch({.url = url("http")}).status, 308);
+        EXPECT_TRUE(contains(answer("whoami"), "\"path\": \"/whoami\""));
+        EXPECT_TRUE(contains(answer(".well-known/matrix/server"), "chat.example.org"));
+        await_idleness(ports_);
+        server.signal(SIGTERM);
+        EXPECT_EQ(server.wait(), 0);
+    }
+    write_configuration("");
+    ASSERT_EQ(uninstall().status, 0);
     EXPECT_EQ(differences(before, state()), Strings{});
 }
 
