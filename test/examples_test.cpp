@@ -203,13 +203,15 @@ TEST_F(Examples, Errors)
             Require all granted
         </Location>)" +
           backend);
-    tolerate_log("AH01630");
+    expect_log("AH01630");
+    expect_log("AH10244");  // invalid URI path
     const struct {
         const char* method;
         std::string path;
         int status;
         const char* title;
     } cases[] = {
+        {"GET", "/%zz", 400, "Bad Request"},
         {"GET", "/gone", 410, "Gone"},
         {"POST", "/gone", 410, "Gone"},
         {"GET", "/broken", 500, "Internal Server Error"},

@@ -212,6 +212,54 @@ TEST_F(InstallOnDebian, ARecipeWithPasswordsAsksForThemFirst)
     }
 }
 
+TEST_F(InstallOnDebian, RoutesAreThoseOfOneSite)
+{
+    start();
+    const auto before = state();
+    for (int i = 0; i < 2; ++i) {
+        // The second time is an upgrade.
+        const Finished installed = install(i == 0 ? Strings{"--example", "routes"} : Strings{});
+        ASSERT_EQ(installed.status, 0) << installed.err;
+        for (const char* const scheme : {"http", "https"}) {
+            const auto answer = [&](const std::string& path) {
+                return fetch(
+                    {.url = url(scheme, "localhost") + path, .ca = etc() / "hello/server.crt"});
+            };
+            EXPECT_EQ(answer("").body, "Hello World!");
+            EXPECT_EQ(answer("hello/Ada").body, "<h1>Hello Ada!</h1>") << scheme << i;
+            EXPECT_EQ(answer("hello/a/b").status, 404);
+        }
+        EXPECT_EQ(
+            fetch({.url = url("http", "other.example") + "index.html", .resolve_to = "127.0.0.1"})
+                .body,
+            "a page");
+    }
+    ASSERT_EQ(uninstall().status, 0);
+    EXPECT_EQ(differences(before, state()), Strings{});
+}
+
+TEST_F(InstallOnDebian, AskedForCertificatesOfClientsItNeedsThoseOfTheCa)
+{
+    start();
+    make_client_cert(root() / "clients", "Ada");
+    for (const char* const name : {"ca.crt", "ca.crl"}) {
+        const Finished refused = install({"--example", "client-cert"});
+        EXPECT_EQ(refused.status, 1);
+        EXPECT_TRUE(contains(refused.err, (etc() / "hello" / name).string())) << refused.err;
+        write_file(etc() / "hello" / name, read_file(root() / "clients" / name));
+    }
+    expected_ = "AH02039|AH02008|AH02261";  // whoever has none is refused
+    const Finished installed = install({"--example", "client-cert"});
+    ASSERT_EQ(installed.status, 0) << installed.err;
+    const std::string shown =
+        trial("client-cert", replaced(installed.out, "CLIENT='clients/client'",
+                                      "CLIENT='" + (root() / "clients/client").string() + "'"));
+    EXPECT_TRUE(std::regex_search(shown, std::regex(trial_result("client-cert")))) << shown;
+    const Finished removed = uninstall();
+    EXPECT_EQ(removed.status, 0) << removed.err;
+    EXPECT_TRUE(fs::exists(etc() / "hello/ca.crl"));
+}
+
 TEST_F(InstallOnDebian, ARecipeThatCannotBeServedChangesNothing)
 {
     start();
@@ -227,6 +275,7 @@ TEST_F(InstallOnDebian, ARecipeThatCannotBeServedChangesNothing)
         {{"--example", "acme", "--define", "HELLO_DOMAIN=x.example"}, 2, "HELLO_ACME_CONTACT"},
         {{"--example", "redirect", "--example", "production"}, 2, "both bring the whole site"},
         {{"--example", "redirect", "--no-site"}, 2, "without --no-site"},
+        {{"--example", "routes", "--no-site"}, 2, "expected it without --no-site"},
         {{"--example", "client-cert"}, 1, "make-client-cert"},
         {{"--define", "MATRIX=x"}, 2, "expected a name that a recipe's head has"},
         {{"--define", "HELLO_MATRIX=\"x"}, 2, "without \", "},

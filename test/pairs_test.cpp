@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 /// Files that bring a site, and routes.conf, which answers "/" and nobody else's URIs.
 const std::vector<std::string> bases{"hello.conf", "redirect.conf", "production.conf",
-                                     "routes.conf"};
+                                     "client-cert.conf", "routes.conf"};
 
 /// Those that stand beside one.
 const std::vector<std::string> recipes{"acme-answer.conf", "balancer.conf",    "basic-auth.conf",
@@ -34,6 +34,7 @@ class Pairs : public ExampleTest {
     Pairs()
     {
         make_cert(root());
+        make_client_cert(root() / "clients", "Ada");
         write("session.key", "a key that nobody guesses\n");
         write("challenges/file", "the file");
         // As cheap a hash as there is: it is computed some thousand times.
@@ -49,11 +50,15 @@ class Pairs : public ExampleTest {
         return name == "hello.conf" ? recipe("../hello.conf") : recipe(name);
     }
 
+    /// As a client that has all that may be asked for.
     Response ask(Request request) const
     {
         request.ca = root() / "server.crt";
+        request.certificate = root() / "clients/client.crt";
+        request.key = root() / "clients/client.key";
         return fetch(request);
     }
+    Response secure(const std::string& path) const { return ask({.url = https(path)}); }
 };
 
 /// What a recipe's head promises, seen from outside.
@@ -65,9 +70,12 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
     /// A page that is the same over http and https, unless the base redirects the first.
     void expect_page(const std::string& path, long status, const std::string& part)
     {
-        const Response secure = get_tls(path);
-        EXPECT_EQ(secure.status, status) << path << secure;
-        EXPECT_NE(secure.body.find(part), std::string::npos) << path << secure;
+        const Response page = secure(path);
+        EXPECT_EQ(page.status, status) << path << page;
+        EXPECT_NE(page.body.find(part), std::string::npos) << path << page;
+        if (base() == "client-cert.conf") {
+            return;  // of port 80 it says nothing
+        }
         const Response plain = get(path);
         if (redirects()) {
             EXPECT_EQ(plain.status, 308) << path << plain;
@@ -80,19 +88,19 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
 
     void expect_base()
     {
-        expect_page("/", 200, "Hello World!");
+        expect_page("/", 200, base() == "client-cert.conf" ? "Hello Ada!" : "Hello World!");
         if (redirects()) {
-            EXPECT_NE(get_tls("/").header("strict-transport-security"), std::nullopt);
+            EXPECT_NE(secure("/").header("strict-transport-security"), std::nullopt);
             EXPECT_EQ(get("/.well-known/acme-challenge/file").body, "the file");
-        } else {
+        } else if (base() != "client-cert.conf") {
             EXPECT_EQ(get("/no/such").status, 404);
         }
-        EXPECT_NE(get_tls("/no/such").status, 200);
+        EXPECT_NE(secure("/no/such").status, 200);
     }
 
     void expect_private(bool is_open_to_password)
     {
-        const Response stranger = get_tls("/private");
+        const Response stranger = secure("/private");
         EXPECT_EQ(stranger.status, is_open_to_password ? 401 : 302) << stranger;
         const Response plain = fetch({.url = http("/private"), .user = "ada:secret"});
         EXPECT_TRUE(plain.status == 403 || (plain.status == 308 && redirects()) ||
@@ -106,10 +114,13 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
         if (name == "acme-answer.conf") {
             const std::string challenges = "/.well-known/acme-challenge/";
             EXPECT_EQ(get(challenges + "a-Token_1").body, "a-Token_1.thumb");
-            EXPECT_EQ(get_tls(challenges + "a-Token_1").body, "a-Token_1.thumb");
+            EXPECT_EQ(secure(challenges + "a-Token_1").body, "a-Token_1.thumb");
         } else if (name == "balancer.conf") {
             Request request{.url = http(),
                             .headers = {"X-Forwarded-Proto: https", "X-Forwarded-For: 192.0.2.1"}};
+            if (base() == "client-cert.conf") {
+                return;  // nobody ends its TLS for it
+            }
             EXPECT_EQ(ask(request).status, redirects() ? 308 : 200) << "from anybody";
             request.from = "127.0.0.7";
             const Response balanced = ask(request);
@@ -121,11 +132,11 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
         } else if (name == "drain.conf" || name == "health.conf") {
             // A check by http is not redirected.
             EXPECT_EQ(get("/healthz").body, "ok");
-            EXPECT_EQ(get_tls("/healthz").body, "ok");
+            EXPECT_EQ(secure("/healthz").body, "ok");
             if (name == "drain.conf") {
                 write("drain", "");
                 EXPECT_EQ(get("/healthz").status, 503);
-                EXPECT_EQ(get_tls("/healthz").body, "draining");
+                EXPECT_EQ(secure("/healthz").body, "draining");
                 fs::remove(root() / "drain");
             }
         } else if (name == "errors.conf") {
@@ -136,7 +147,7 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
             EXPECT_EQ(nlohmann::json::parse(error.body, nullptr, false).value("status", 0),
                       error.status)
                 << error;
-            EXPECT_EQ(get_tls("/hello-error").status, 404);
+            EXPECT_EQ(secure("/hello-error").status, 404);
         } else if (name == "login.conf") {
             expect_login();
         } else if (name == "maintenance.conf") {
@@ -148,16 +159,16 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
             for (const char* const path : {"/", "/no/such", "/whoami", "/hello/Ada"}) {
                 SCOPED_TRACE(path);
                 expect_closed(get(path));
-                expect_closed(get_tls(path));
+                expect_closed(secure(path));
             }
             // What is closed over http by itself stays so.
-            expect_closed(get_tls("/login"));
+            expect_closed(secure("/login"));
             EXPECT_NE(get("/healthz").status, 503);
             fs::remove(root() / "maintenance");
         } else if (name == "matrix.conf") {
             expect_page("/.well-known/matrix/server", 200,
                         R"({"m.server": "chat.example.org:443"})");
-            EXPECT_EQ(get_tls("/.well-known/matrix/client").header("access-control-allow-origin"),
+            EXPECT_EQ(secure("/.well-known/matrix/client").header("access-control-allow-origin"),
                       "*");
         } else if (name == "routes.conf") {
             expect_page("/hello/Ada", 200, "<h1>Hello Ada!</h1>");
@@ -172,7 +183,7 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
     void expect_login()
     {
         expect_private(false);
-        EXPECT_EQ(get_tls("/login").status, 200);
+        EXPECT_EQ(secure("/login").status, 200);
         const Response in = ask({.url = https("/login?to=/private"),
                                  .method = "POST",
                                  .body = "httpd_username=ada&httpd_password=secret"});
@@ -203,7 +214,7 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
 };
 
 INSTANTIATE_TEST_SUITE_P(, PairsOn, testing::ValuesIn(bases), [](const auto& base) {
-    return base.param.substr(0, base.param.find('.'));
+    return std::regex_replace(base.param, std::regex("-|[.].*"), "");
 });
 
 TEST_P(PairsOn, KeepTheirPromisesInAnyOrder)
@@ -257,7 +268,6 @@ TEST_P(PairsOn, AllTogetherKeepThemToo)
 
 TEST_F(Pairs, WhatCannotStandTogetherIsRefusedAtOnce)
 {
-    make_client_cert(root() / "clients", "Ada");
     const std::vector<std::string> sites{"client-cert.conf", "hello.conf", "production.conf",
                                          "redirect.conf"};
     std::vector<std::pair<std::string, std::string>> pairs{{"basic-auth.conf", "login.conf"},
@@ -278,6 +288,16 @@ TEST_F(Pairs, WhatCannotStandTogetherIsRefusedAtOnce)
         EXPECT_TRUE(std::regex_search(both.err, std::regex(name + ": .*; expected one of ")))
             << both.err;
     }
+    // acme.conf brings that of its own domain, and of no other.
+    for (const std::string& site : sites) {
+        const std::string acme = md_module() + required() + recipe("acme.conf");
+        const Finished beside = check(acme + include(site));
+        EXPECT_EQ(beside.status, 0) << site << beside.err;
+    }
+    const Finished twice = check(md_module() + required() + recipe("acme.conf") +
+                                 "Define HELLO_HOST www.example.org\n" + recipe("redirect.conf"));
+    EXPECT_NE(twice.status, 0);
+    EXPECT_NE(twice.err.find("the site www.example.org"), std::string::npos) << twice.err;
     // Two sites of two names may be there.
     const Finished two = check(include("hello.conf") + "Define HELLO_HOST www.example.org\n" +
                                include("redirect.conf"));
