@@ -81,11 +81,11 @@ inline std::string trial_result(const std::string& name)
         {"health", "200 OK[^]*\nok"},
         {"login", "location: /login[?]to=/private"},
         {"maintenance", "503 [^]*We are back soon"},
-        {"matrix", "\"m.server\": \"[a-z.]*example.org:443\""},
+        {"matrix", R"("m.server": "[a-z.]*example.org:443")"},
         {"production", "max-age=63072000[^]*Hello World!"},
         {"redirect", "308 [^]*max-age=300[^]*Hello World!"},
         {"routes", "<h1>Hello Ada!</h1>"},
-        {"whoami", "\"path\": \"/whoami\""},
+        {"whoami", R"("path": "/whoami")"},
     };
     return results.at(name);
 }

@@ -839,7 +839,7 @@ TEST_F(InstallElsewhere, PrintsTheLinesThatServeRecipes)
         EXPECT_TRUE(eventually([&] { return server.ended() || answer("") == "Hello World!"; }));
         EXPECT_FALSE(server.ended()) << server.err() << read_file(root() / "logs/error_log");
         EXPECT_EQ(fetch({.url = url("http")}).status, 308);
-        EXPECT_TRUE(contains(answer("whoami"), "\"path\": \"/whoami\""));
+        EXPECT_TRUE(contains(answer("whoami"), R"("path": "/whoami")"));
         EXPECT_TRUE(contains(answer(".well-known/matrix/server"), "chat.example.org"));
         await_idleness(ports_);
         server.signal(SIGTERM);

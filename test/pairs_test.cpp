@@ -174,7 +174,7 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
             expect_page("/hello/Ada", 200, "<h1>Hello Ada!</h1>");
             expect_page("/hello/a/b", 404, "");
         } else if (name == "whoami.conf") {
-            expect_page("/whoami", 200, "\"path\": \"/whoami\"");
+            expect_page("/whoami", 200, R"("path": "/whoami")");
         } else {
             ADD_FAILURE() << "promises nothing";
         }
