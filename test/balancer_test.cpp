@@ -112,7 +112,6 @@ class Balancer : public ExampleTest, public testing::WithParamInterface<const ch
         return fetch(request);
     }
 
-  private:
     int plain_ = 0;
     int secure_ = 0;
     std::optional<Process> balancer_;
@@ -143,6 +142,23 @@ TEST_P(Balancer, RedirectsWhatHasComeByHttpAndNothingElse)
     const Response forged = through("/x", {.headers = {"X-Forwarded-Proto: https"}}, false);
     EXPECT_NE(forged.status, 200);
     EXPECT_EQ(forged.status == 308, redirects()) << forged;
+}
+
+TEST_P(Balancer, LeadsNobodyPastItByAnUpgrade)
+{
+    // As Debian's http2.conf has it.
+    start_behind("Protocols h2 h2c http/1.1\n");
+    const std::string request =
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nUpgrade: h2c\r\n"
+        "HTTP2-Settings: AAMAAABkAARAAAAAAAIAAAAA\r\n"
+        "Connection: Upgrade, HTTP2-Settings\r\n\r\n"
+        "GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    for (const int port : {plain_, http_port()}) {
+        const std::string answers = hello::exchange(port, request);
+        EXPECT_TRUE(answers.starts_with("HTTP/1.1 200 OK\r\n")) << answers;
+        EXPECT_EQ(answers.find("101 Switching"), std::string::npos) << answers;
+    }
+    EXPECT_NE(advice().find("del-header Upgrade"), std::string::npos);
 }
 
 TEST_P(Balancer, TellsWhoTheClientIs)

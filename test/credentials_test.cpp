@@ -85,6 +85,43 @@ TEST_F(Redirect, SendsEverythingToTheSameUrlOverHttps)
               std::string::npos);
 }
 
+TEST_F(Redirect, SendsARequestLineWithoutAPathToo)
+{
+    make_cert(root());
+    tolerate_log("AH1024|AH0056");
+    start(recipe("redirect.conf"));
+    const struct {
+        const char* line;
+        const char* to;
+    } cases[] = {
+        {"GET http://localhost HTTP/1.1", ""},
+        {"GET http://localhost?x=1 HTTP/1.1", "?x=1"},
+        {"GET HTTP://LOCALHOST HTTP/1.1", ""},
+        {"GET https://localhost/x HTTP/1.1", "/x"},
+    };
+    for (const auto& [line, to] : cases) {
+        const std::string answer =
+            exchange(http_port(), line + std::string("\r\nHost: localhost\r\n"
+                                                     "Connection: close\r\n\r\n"));
+        EXPECT_TRUE(answer.starts_with("HTTP/1.1 308 ")) << line << answer;
+        EXPECT_NE(answer.find("\r\nLocation: https://localhost" + port() + to + "\r\n"),
+                  std::string::npos)
+            << line << answer;
+    }
+}
+
+TEST_F(Redirect, SendsNoErrorElsewhere)
+{
+    make_cert(root());
+    start(recipe("redirect.conf") + recipe("errors.conf"));
+    const Response missing = get("/.well-known/acme-challenge/missing");
+    EXPECT_EQ(missing.status, 404) << missing;
+    EXPECT_NE(missing.body.find("<h1>404 Not Found</h1>"), std::string::npos) << missing;
+    const std::string malformed = exchange(http_port(), "GET / HTTP/1.1\r\n\r\n");
+    EXPECT_TRUE(malformed.starts_with("HTTP/1.1 400 ")) << malformed;
+    expect_redirect({.url = http("/hello-error")}, https("/hello-error"));
+}
+
 TEST_F(Redirect, LeavesOutThePortWhereItIs443)
 {
     make_cert(root());
@@ -187,6 +224,58 @@ TEST_F(BasicAuth, AsksNobodyForAPasswordOverHttp)
                 EXPECT_EQ(response.status, 403) << method << ' ' << path << response;
                 EXPECT_EQ(response.header("www-authenticate"), std::nullopt);
                 EXPECT_EQ(response.body.find("Hello"), std::string::npos);
+            }
+        }
+    }
+}
+
+TEST_F(BasicAuth, NoSectionOfTheSiteOpensItOrIsOpened)
+{
+    tolerate_log("AH0(1617|1618|1630)");
+    add_user("ada", "secret");
+    write("session.key", "a key\n");
+    const std::string open = "<Location \"/\">\nRequire all granted\n</Location>\n";
+    const std::string near = "<Location \"/\">\nRequire ip 127.0.0.0/8\n</Location>\n";
+    const std::string far = "<Location \"/\">\nRequire ip 192.0.2.0/24\n</Location>\n";
+    bool is_started = false;
+    for (const char* const name : {"basic-auth.conf", "login.conf"}) {
+        const long stranger = std::string_view(name) == "login.conf" ? 302 : 401;
+        for (const auto& [site, status] :
+             {std::pair(open, stranger), {near, stranger}, {far, 403L}}) {
+            for (const bool is_before : {true, false}) {
+                for (const bool is_in_host : {true, false}) {
+                    SCOPED_TRACE(name + site + (is_before ? "before" : "after") +
+                                 (is_in_host ? " in the host" : ""));
+                    const std::string recipes = recipe(name);
+                    const std::string all = is_before ? site + recipes : recipes + site;
+                    const std::string host = "<VirtualHost *:${HTTPS_PORT}>\n" +
+                                             (is_in_host ? site : std::string()) +
+                                             "SSLEngine on\nSSLCertificateFile server.crt\n"
+                                             "SSLCertificateKeyFile server.key\n</VirtualHost>\n";
+                    const std::string configuration = is_in_host ? recipes + host : all + host;
+                    if (!is_started) {
+                        make_cert(root());
+                        start(configuration);
+                    } else {
+                        reload(configuration);
+                    }
+                    is_started = true;
+                    EXPECT_EQ(get_tls("/private").status, status);
+                    EXPECT_NE(ask({.url = https("/private"), .method = "POST"}).status, 200);
+                    EXPECT_EQ(fetch({.url = http("/private"), .user = "ada:secret"}).status, 403);
+                    if (stranger == 302) {
+                        EXPECT_EQ(get("/login").status, 403);
+                        EXPECT_EQ(ask({.url = https("/login"),
+                                       .method = "POST",
+                                       .headers = {"Origin: https://evil.example"},
+                                       .body = "httpd_username=ada&httpd_password=secret"})
+                                      .status,
+                                  403);
+                    } else if (status != 403) {
+                        EXPECT_EQ(ask({.url = https("/private"), .user = "ada:secret"}).status,
+                                  200);
+                    }
+                }
             }
         }
     }

@@ -154,6 +154,18 @@ TEST_F(Examples, Maintenance)
                   503)
             << method;
     }
+    // What only begins like something that is spared.
+    for (const char* const path :
+         {"/maintenance/../proxied/page.html", "/maintenance/%2e%2e/proxied/page.html",
+          "/maintenance//../page.html", "/.well-known/acme-challenge/../../proxied/page.html",
+          "/maintenance/..%2fpage.html", "/maintenance/.%2E/private/page.html",
+          "/healthz/../page.html", "/maintenance/%5c../page.html", "/./maintenance/../page.html"}) {
+        const Response response = get(path);
+        EXPECT_TRUE(response.status == 503 || response.status == 404 || response.status == 403)
+            << path << response;
+        EXPECT_EQ(response.body.find("the site"), std::string::npos) << path;
+    }
+    EXPECT_EQ(get("/maintenance/../proxied/page.html").status, 503);
     // Spared by name, and what nobody may see.
     EXPECT_EQ(get("/maintenance/style.css").body, "the style");
     EXPECT_EQ(get("/.well-known/acme-challenge/token").body, "the challenge");
@@ -179,8 +191,16 @@ TEST_F(Examples, Errors)
                 <If "reqenv('MATCH_CODE') == '404'">
                     HelloStatus 404
                 </If>
+                <If "reqenv('MATCH_CODE') == '502'">
+                    HelloStatus 502
+                </If>
+                <If "reqenv('MATCH_CODE') == '401'">
+                    HelloStatus 401
+                    Header always set WWW-Authenticate "Bearer"
+                </If>
                 <If "reqenv('MATCH_CODE') == '503'">
                     HelloStatus 503
+                    Header always set Retry-After 7
                 </If>
             </LocationMatch>
         </VirtualHost>)";
@@ -223,7 +243,7 @@ TEST_F(Examples, Errors)
         {"GET", R"(/no/such/J%C3%B6rg?a=1&b="<b>)", 404, "Not Found"},
         {"GET", "/" + std::string(9000, 'x'), 414, "URI Too Long"},
         {"GET", "/proxied/404", 404, "Not Found"},
-        {"GET", "/proxied/503", 503, "Service Unavailable"},
+        {"GET", "/proxied/502", 502, "Bad Gateway"},
         {"GET", "/hello-error", 404, "Not Found"},
         {"POST", "/hello-error", 404, "Not Found"},
     };
@@ -263,6 +283,11 @@ TEST_F(Examples, Errors)
             EXPECT_EQ(problem["instance"], path);
         }
     }
+    // What a backend says beside a status belongs to it.
+    const Response login = get("/proxied/401");
+    EXPECT_EQ(login.header("www-authenticate"), "Bearer") << login;
+    EXPECT_EQ(login.body, "the backend's own");
+    EXPECT_EQ(get("/proxied/503").header("retry-after"), "7");
     // What is configured as an error stays what it is.
     write("drain", "");
     expect(get("/healthz"), 503, "text/plain", "draining");

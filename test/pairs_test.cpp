@@ -163,6 +163,11 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
             }
             // What is closed over http by itself stays so.
             expect_closed(secure("/login"));
+            for (const char* const path : {"/login", "/logout"}) {
+                expect_closed(ask({.url = https(path),
+                                   .method = "POST",
+                                   .body = "httpd_username=ada&httpd_password=secret"}));
+            }
             EXPECT_NE(get("/healthz").status, 503);
             fs::remove(root() / "maintenance");
         } else if (name == "matrix.conf") {
