@@ -42,18 +42,20 @@ example_files() {
     sed -n 's/^[^#]*"${HELLO_EXAMPLES}\/\([a-z.-]*\)".*/\1/p' "$recipes/$1.conf"
 }
 
-# example_uses NAME VARIABLE: whether it, or a recipe that it includes, takes that definition.
-example_uses() {
-    grep -q "\${$2}" "$recipes/$1.conf" || {
-        # shellcheck disable=SC2016
-        [[ $1 == production ]] && example_uses redirect "$2"
-    }
+# example_has NAME PATTERN: whether a line of it, or of a recipe that it includes, is like that.
+example_has() {
+    local file files=("$recipes/$1.conf")
+    while read -r file; do
+        if [[ $file == *.conf ]]; then files+=("$recipes/$file"); fi
+    done < <(example_files "$1")
+    grep -q -- "$2" "${files[@]}"
 }
 
+# example_uses NAME VARIABLE: whether it takes that definition.
+example_uses() { example_has "$1" "\${$2}"; }
+
 # brings_site NAME: whether it stands instead of hello.conf.
-brings_site() {
-    grep -q '^<VirtualHost\|/redirect.conf"$' "$recipes/$1.conf"
-}
+brings_site() { example_has "$1" '^<VirtualHost'; }
 
 # example_trial NAME: the commands to see it work, as they stand in its head.
 example_trial() {

@@ -248,10 +248,11 @@ TEST_F(Certbot, ObtainsRedirectsRenewsAndIsNoneOfUninstallsBusiness)
                              "state/module/enabled_by_admin/rewrite"};
     EXPECT_EQ(changes(named), of_certbot);
 
-    // A newer module goes in beside all that.
-    const Finished again = install();
+    // A newer module goes in beside all that, and a recipe, which is asked by the site's new name.
+    const Finished again = install({"--example", "health"});
     EXPECT_EQ(again.status, 0) << again.err;
     EXPECT_TRUE(contains(again.out, "https://hello.test/")) << again.out;
+    EXPECT_EQ(visit("https://hello.test/healthz", authority_.root()).body, "ok");
     expect_answers();
 
     // The second site cannot do without tls.conf.

@@ -229,13 +229,23 @@ TEST_F(InstallOnDebian, RoutesAreThoseOfOneSite)
             EXPECT_EQ(answer("hello/Ada").body, "<h1>Hello Ada!</h1>") << scheme << i;
             EXPECT_EQ(answer("hello/a/b").status, 404);
         }
+        if (i == 1) {
+            // What somebody has changed is left as it is, and no obstacle.
+            edit("sites-available/hello.conf", "ServerAlias", "# mine\n    ServerAlias");
+            for (const Strings& options : {Strings{}, Strings{"--example", "routes"}}) {
+                const Finished again = install(options);
+                EXPECT_EQ(again.status, 0) << again.err;
+                EXPECT_TRUE(contains(again.out, "Left as it is")) << again.out;
+            }
+            EXPECT_EQ(fetch({.url = url("http") + "hello/Ada"}).body, "<h1>Hello Ada!</h1>");
+        }
         EXPECT_EQ(
             fetch({.url = url("http", "other.example") + "index.html", .resolve_to = "127.0.0.1"})
                 .body,
             "a page");
     }
     ASSERT_EQ(uninstall().status, 0);
-    EXPECT_EQ(differences(before, state()), Strings{});
+    EXPECT_EQ(differences(before, state()), Strings{"sites-available/hello.conf"});
 }
 
 TEST_F(InstallOnDebian, AskedForCertificatesOfClientsItNeedsThoseOfTheCa)
