@@ -593,7 +593,7 @@ TEST_F(File, ABadFileEndsNoRestart)
 TEST_F(File, ANewFileIsServedFromTheFirstRequestOn)
 {
     write("body", "body");
-    start("");
+    start(one_file);
     for (int i = 0; i < 3; ++i) {
         const std::string name = "new" + std::to_string(i);
         write(name, name);

@@ -667,6 +667,7 @@ std::size_t generations(std::string_view log)
 HttpdTest::HttpdTest()
 {
     write("empty", "");
+    fs::create_directory(root() / "nothing");
 }
 
 std::string HttpdTest::preamble() const
@@ -681,6 +682,8 @@ std::string HttpdTest::preamble() const
         << "ErrorLog error.log\n"
         << "LogLevel warn\n"
         << "ServerName localhost\n"
+        // The one that is built in may be somebody's, and hold what it likes.
+        << "DocumentRoot nothing\n"
         << "LoadModule mpm_" << mpm_ << "_module " << httpd_modules().string() << "/mod_mpm_"
         << mpm_ << ".so\n";
     for (const std::string_view name : modules) {
