@@ -200,6 +200,7 @@ namespace {
 {
     // The kernel ends the child if this process dies without having done so.
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+    ::signal(SIGPIPE, SIG_DFL);
     ::execvpe(argv[0], argv, environment);
     constexpr std::string_view message = "exec failed\n";
     static_cast<void>(!::write(STDERR_FILENO, message.data(), message.size()));
@@ -244,6 +245,8 @@ std::vector<char*> pointers(std::vector<std::string>& strings)
 
 Process::Process(const Command& command)
 {
+    // Writing to a program that has ended shall fail, and not end the test.
+    std::signal(SIGPIPE, SIG_IGN);
     std::vector<std::string> arguments = command.argv;
     std::vector<std::string> variables = environment_of(command);
     const std::vector<char*> argv = pointers(arguments);
@@ -321,6 +324,9 @@ void Process::type(std::string_view text) const
 {
     while (!text.empty()) {
         const ssize_t written = ::write(in_, text.data(), text.size());
+        if (written < 0 && errno == EPIPE) {
+            return;
+        }
         if (written < 0) {
             fail("write to child");
         }

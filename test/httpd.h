@@ -82,7 +82,8 @@ class Process {
     void signal(int number) const;
     /// Sends a signal to every process of the group, as a terminal's Ctrl-C does.
     void signal_group(int number) const;
-    /// Types at the terminal (or writes to standard input).
+    /// Types at the terminal (or writes to standard input). What a program that has ended, or
+    /// reads no more, leaves unread is no failure: its status says how it went.
     void type(std::string_view text) const;
     /// Whether its terminal shows what is typed.
     bool echoes() const;

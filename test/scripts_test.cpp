@@ -27,6 +27,13 @@ std::string script(const char* name)
     return source_dir() / "scripts" / name;
 }
 
+// A handshake that fails ends openssl before it has read its input, and sometimes before it was
+// written.
+TEST(Harness, OutlivesAProgramThatReadsNothing)
+{
+    EXPECT_EQ(run({.argv = {"true"}, .input = std::string(1 << 20, 'x')}).status, 0);
+}
+
 TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
 {
     for (const char* const name : {"setup", "make-cert", "make-client-cert", "run", "trust-cert",
