@@ -296,14 +296,15 @@ show_error_log() {
 
 # restart_httpd: gracefully, and waits until the new generation is there.
 restart_httpd() {
-    local pid before child deadline=$((SECONDS + 30))
+    # The exit trap, which may come at any moment, has a "child" of its own to end.
+    local pid before new deadline=$((SECONDS + 30))
     pid=$(running)
     before=" $(children_of "$pid") "
     served=graceful
     control graceful
     while [[ -d /proc/$pid ]]; do
-        for child in $(children_of "$pid"); do
-            if [[ $before != *" $child "* ]]; then return 0; fi
+        for new in $(children_of "$pid"); do
+            if [[ $before != *" $new "* ]]; then return 0; fi
         done
         ((SECONDS < deadline)) || break
         sleep 0.05

@@ -351,11 +351,7 @@ TEST_F(Trust, RefusesWhatCannotBeRightAndChangesNothing)
         "subjectAltName = DNS:localhost\n");
     refuse({certificate()}, 1, "purpose");
     make_cert(root(), {"--force"});
-    ASSERT_EQ(run({.argv = {"openssl", "x509", "-req", "-in", root() / "server.csr", "-signkey",
-                            root() / "server.key", "-days", "-1", "-copy_extensions", "copy",
-                            "-out", certificate()}})
-                  .status,
-              0);
+    make_expired(root() / "server.csr", {"-signkey", root() / "server.key"}, certificate());
     refuse({certificate()}, 1, "expired");
     make_other(good);
     EXPECT_EQ(trust({"--store", "nss", certificate()}).status, 0);
@@ -365,11 +361,7 @@ TEST_F(Trust, TakesOutACertificateThatHasExpired)
 {
     make_cert(root());
     const std::string database = "sql:" + (home() / ".pki/nssdb").string();
-    ASSERT_EQ(run({.argv = {"openssl", "x509", "-req", "-in", root() / "server.csr", "-signkey",
-                            root() / "server.key", "-days", "-1", "-copy_extensions", "copy",
-                            "-out", certificate()}})
-                  .status,
-              0);
+    make_expired(root() / "server.csr", {"-signkey", root() / "server.key"}, certificate());
     fs::create_directories(home() / ".pki/nssdb");
     certutil({"-N", "-d", database, "--empty-password"});
     certutil({"-A", "-d", database, "-n", "mod_hello-" + fingerprint(), "-t", "P,,", "-i",

@@ -6,75 +6,111 @@ set -euo pipefail
 usage() {
     cat <<'END'
 Usage: fresh-machine.sh [OPTION]... [STEP]...
-Makes a bare Debian 12 with debootstrap, puts the last commit of this repository
-into it and nothing else, and does there, as root, what the README says. It has
-the network for fetching packages alone; servers on ports 80 and 443 run in a
-network of their own, which nobody else reaches. Nothing of it is left at the end.
+Makes a bare Debian with debootstrap, puts the last commit of this repository
+into it and nothing else, and does there what the README says: as root, and as
+a user with sudo. Each has a machine of its own, with a network of its own: it
+reaches out, and nobody reaches its servers on ports 80 and 443. Nothing of it
+is left at the end.
 
   run       scripts/run, from Ready to the end
   test      scripts/test
   install   scripts/install and scripts/uninstall
   package   cpack and lintian; the package installed, upgraded over a running
             server, removed and purged, while a client asks all the time
-            (default: all four, in this order)
+            (default: these four, in this order)
+  scan      test/scan.sh
+  bench     scripts/bench --quick
 
+  --suite NAME   bookworm (Debian 12), trixie (13) or sid; may be repeated
+                 (default: all three)
+  --as WHO       root or user; may be repeated (default: both)
   --mirror URL   where debootstrap fetches Debian from
                  (default: where this machine's apt does)
   --help         print this and exit
 
-It needs root, debootstrap, unshare and ip, 5 GB in TMPDIR, and for all steps a
-quarter of an hour or more.
+It needs root, debootstrap, unshare, nsenter, slirp4netns and 5 GB in TMPDIR;
+"test" takes some twenty minutes on each machine, and the others a few. At the
+end it prints what each step took. A step that fails ends its machine, and not
+the others.
 
 Exit status: 0 when every step went well; 1 when one did not; 2 on wrong usage;
 129, 130, 143 after SIGHUP, SIGINT, SIGTERM.
 
-Example: fresh-machine.sh install package
+Example: fresh-machine.sh --suite trixie --as user install package
 END
 }
 
 steps=()
+suites=()
+users=()
 mirror=
 while (($# > 0)); do
     case $1 in
-        --mirror=*)
-            set -- --mirror "${1#*=}" "${@:2}"
+        --*=*)
+            set -- "${1%%=*}" "${1#*=}" "${@:2}"
             continue
             ;;
-        --mirror)
+        --suite | --as | --mirror)
             need_value "$1" $# "${2-}"
-            mirror=$2
+            case $1-$2 in
+                --suite-bookworm | --suite-trixie | --suite-sid) suites+=("$2") ;;
+                --suite-*) usage_error "--suite $(quote "$2") is unknown; expected bookworm, trixie or sid" ;;
+                --as-root | --as-user) users+=("$2") ;;
+                --as-*) usage_error "--as $(quote "$2") is unknown; expected root or user" ;;
+                --mirror-*) mirror=$2 ;;
+            esac
             shift
             ;;
-        run | test | install | package) steps+=("$1") ;;
+        run | test | install | package | scan | bench) steps+=("$1") ;;
         -h | --help)
             usage
             exit 0
             ;;
-        *) usage_error "unknown argument $(quote "$1"); expected run, test, install, package, --mirror URL or --help" ;;
+        *) usage_error "unknown argument $(quote "$1"); expected run, test, install, package, scan, bench, --suite NAME, --as WHO, --mirror URL or --help" ;;
     esac
     shift
 done
 ((${#steps[@]} > 0)) || steps=(run test install package)
+((${#suites[@]} > 0)) || suites=(bookworm trixie sid)
+((${#users[@]} > 0)) || users=(root user)
 
 ((EUID == 0)) || fail 'only root can make a machine of its own' 'run this as root'
-for tool in debootstrap unshare ip git; do
-    command -v "$tool" >/dev/null || fail "$tool is not on PATH" 'install the packages debootstrap, util-linux, iproute2 and git'
+for tool in debootstrap unshare nsenter slirp4netns git; do
+    command -v "$tool" >/dev/null || fail "$tool is not on PATH" 'install the packages debootstrap, util-linux, slirp4netns and git'
 done
-sources=$(apt-get indextargets --format "deb \$(REPO_URI) \$(RELEASE) \$(COMPONENT)" 'Created-By: Packages' 2>/dev/null |
-    grep -E ' bookworm(-updates|-security)? main$' | sort -u || true)
-if [[ -n $mirror ]]; then
-    sources="deb $mirror bookworm main"
-else
-    mirror=$(sed -n 's/^deb \(.*\) bookworm main$/\1/p' <<<"$sources" | head -n 1)
-    [[ -n $mirror ]] || fail "this machine's apt knows no mirror of Debian 12" 'name one: --mirror URL'
+# archive LABEL: the first address that this machine's apt has of it.
+archive() {
+    apt-get indextargets --format "\$(LABEL) \$(REPO_URI)" 'Created-By: Packages' 2>/dev/null | sed -n "s/^$1 //p" | head -n 1 || true
+}
+security=
+if [[ -z $mirror ]]; then
+    mirror=$(archive Debian)
+    security=$(archive Debian-Security)
+    [[ -n $mirror ]] || fail "this machine's apt knows no mirror of Debian" 'name one: --mirror URL'
 fi
+# sources SUITE: the lines for apt.
+sources() {
+    printf 'deb %s %s main\n' "$mirror" "$1"
+    [[ -n $security && $1 != sid ]] || return 0
+    printf 'deb %s %s-updates main\ndeb %s %s-security main\n' "$mirror" "$1" "$security" "$1"
+}
 
 work=
+network=() # the processes that are a machine's network
+end_network() {
+    local process
+    for process in "${network[@]}"; do
+        kill "$process" 2>/dev/null || true
+        wait "$process" 2>/dev/null || true
+    done
+    network=()
+}
 clean_up() {
     local status=$?
     trap '' HUP INT TERM
     trap - EXIT
     stop_child
+    end_network
     [[ -z $work ]] || rm -rf --one-file-system -- "$work"
     exit "$status"
 }
@@ -84,41 +120,86 @@ temporary_folder work
 chmod 755 -- "$work"
 tree=$work/tree
 
-# inside SCRIPT [--net]: runs SCRIPT in the tree, with mounts and processes that end with it, and for
-# --net with a network that has loopback alone.
+# begin_network: what it reaches, slirp4netns asks for as a process of this machine, but not this
+# machine itself.
+begin_network() {
+    local deadline=$((SECONDS + 30)) own
+    own=$(readlink /proc/$$/ns/net)
+    unshare --net sleep infinity &
+    network=("$!")
+    until [[ $(readlink "/proc/${network[0]}/ns/net") != "$own" ]]; do sleep 0.1; done
+    : >"$work/ready"
+    slirp4netns --configure --mtu=65520 --disable-host-loopback --ready-fd=3 "${network[0]}" tap0 3>"$work/ready" >"$work/log" 2>&1 &
+    network+=("$!")
+    until [[ -s $work/ready ]]; do
+        ((SECONDS < deadline)) || {
+            cat -- "$work/log" >&2
+            fail 'slirp4netns gave the machine no network' 'mend what it says above, and run this again'
+        }
+        sleep 0.1
+    done
+}
+
+# inside SCRIPT: runs it in the machine as $who, with mounts and processes that end with it.
 inside() {
-    local status=0
+    local status=0 become=() home=/root
+    if [[ $who == user ]]; then
+        become=(runuser -u ada --)
+        home=/home/ada
+    fi
     # shellcheck disable=SC2016
-    "${own_session[@]}" unshare --mount --pid --fork --kill-child ${2+"$2"} sh -euc '
-        if [ -n "$3" ]; then ip link set lo up; fi
-        mount -t proc proc "$1/proc"
-        mount --rbind /dev "$1/dev"
-        exec env -i HOME=/root LANG=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-            DEBIAN_FRONTEND=noninteractive chroot "$1" bash -euo pipefail -c "$2"
-    ' sh "$tree" "cd /root/mod_hello; $1" "${2-}" </dev/null &
+    "${own_session[@]}" nsenter "--net=/proc/${network[0]}/ns/net" unshare --mount --pid --fork --kill-child sh -euc '
+        tree=$1 home=$2 script=$3
+        shift 3
+        mount -t proc proc "$tree/proc"
+        mount --rbind /dev "$tree/dev"
+        exec env -i "HOME=$home" LANG=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+            DEBIAN_FRONTEND=noninteractive chroot "$tree" "$@" bash -euo pipefail -c "$script"
+    ' sh "$tree" "$home" "cd ~/mod_hello; $1" "${become[@]}" </dev/null &
     child=$!
     wait "$child" || status=$?
     child=
-    ((status == 0)) || fail "the step $(quote "$step") failed (exit status $status)" 'read the output above'
+    return "$status"
 }
 
-begun=$SECONDS
-took() {
-    printf '== %s: %d s\n' "$1" "$((SECONDS - begun))"
-    begun=$SECONDS
+# make_machine SUITE WHO: a bare one, as its installer would leave it, with a checkout in the
+# user's home.
+make_machine() {
+    local home=/root
+    [[ -d $work/$1 ]] || {
+        quietly "$work/log" debootstrap debootstrap --variant=minbase "$1" "$work/$1" "$mirror"
+        sources "$1" >"$work/$1/etc/apt/sources.list"
+        # A machine whose clock is not that of its mirror says so here.
+        apt-config dump | grep -E '^Acquire::Check-(Date|Valid-Until) ' >"$work/$1/etc/apt/apt.conf.d/99clock" || true
+        printf '127.0.0.1 localhost\n127.0.1.1 %s\n::1 localhost ip6-localhost ip6-loopback\n' "$(uname -n)" >"$work/$1/etc/hosts"
+        # Where slirp4netns answers for the resolvers of this machine.
+        printf 'nameserver 10.0.2.3\n' >"$work/$1/etc/resolv.conf"
+        # On a machine with an init, packages start and reload services; in a tree they ask this first.
+        printf '#!/bin/sh\nexit 0\n' >"$work/$1/usr/sbin/policy-rc.d"
+        chmod 755 -- "$work/$1/usr/sbin/policy-rc.d"
+    }
+    rm -rf --one-file-system -- "$tree"
+    cp -a -- "$work/$1" "$tree"
+    if [[ $2 == user ]]; then
+        home=/home/ada
+        who=root
+        mkdir -- "$tree/root/mod_hello"
+        inside 'apt-get -qq update; apt-get -qq install --no-install-recommends sudo >/dev/null 2>&1
+            useradd --create-home --shell /bin/bash ada
+            echo "ada ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ada'
+        rmdir -- "$tree/root/mod_hello"
+    fi
+    who=$2
+    mkdir -- "$tree$home/mod_hello"
+    git -C "$checkout" archive HEAD | tar -x -C "$tree$home/mod_hello"
+    # Its owner by number: this machine has no such user.
+    chown -R --reference="$tree$home" -- "$tree$home/mod_hello"
 }
 
-quietly "$work/log" debootstrap debootstrap --variant=minbase bookworm "$tree" "$mirror"
-printf '%s\n' "$sources" >"$tree/etc/apt/sources.list"
-# A machine whose clock is not that of its mirror says so here.
-apt-config dump | grep -E '^Acquire::Check-(Date|Valid-Until) ' >"$tree/etc/apt/apt.conf.d/99clock" || true
-# On a machine with an init, packages start and reload services; in a tree they ask this first.
-printf '#!/bin/sh\nexit 0\n' >"$tree/usr/sbin/policy-rc.d"
-chmod 755 -- "$tree/usr/sbin/policy-rc.d"
-mkdir -- "$tree/root/mod_hello"
-git -C "$checkout" archive HEAD | tar -x -C "$tree/root/mod_hello"
-took 'a bare Debian 12'
-
+# as_root: what a user needs sudo for.
+# shellcheck disable=SC2016
+sudo_of='if ((EUID == 0)); then as_root() { "$@"; }; else as_root() { sudo "$@"; }; fi
+'
 # shellcheck disable=SC2016
 run='
 scripts/run >/tmp/run.out &
@@ -137,7 +218,7 @@ wait "$server"
 # shellcheck disable=SC2016
 listing='
 listing() {
-    find /etc/apache2 /var/lib/apache2 /usr/lib/apache2 ! -type d -printf "%p %y %m %u %l " \( -type f -exec sha256sum {} \; -o -printf "\n" \)
+    as_root find /etc/apache2 /var/lib/apache2 /usr/lib/apache2 ! -type d -printf "%p %y %m %u %l " \( -type f -exec sha256sum {} \; -o -printf "\n" \)
 }
 '
 # shellcheck disable=SC2016
@@ -145,7 +226,7 @@ install=$listing'
 scripts/install
 [ "$(curl -s --cacert /etc/apache2/hello/server.crt https://127.0.0.1/)" = "Hello World!" ]
 [ "$(curl -s http://localhost/)" = "Hello World!" ]
-[ "$(stat -c "%U %a" /etc/apache2/hello/server.key)" = "root 600" ]
+[ "$(as_root stat -c "%U %a" /etc/apache2/hello/server.key)" = "root 600" ]
 scripts/uninstall
 dpkg --verify apache2
 # -k: what answers there has no certificate any more that curl could know.
@@ -166,7 +247,7 @@ listing | diff /tmp/before -
 '
 
 # shellcheck disable=SC2016
-build_packages='
+package=$listing'
 scripts/setup --run
 for release in 1 2; do
     optimize=$((4 - release))
@@ -175,15 +256,15 @@ for release in 1 2; do
     cmake --build "/tmp/deb$release" >/dev/null
     (cd "/tmp/deb$release" && cpack -G DEB >/dev/null)
 done
-apt-get -qq install --no-install-recommends lintian >/dev/null 2>&1
+as_root apt-get -qq install --no-install-recommends lintian >/dev/null 2>&1
 # The one that CMakeLists.txt explains.
 lintian --allow-root --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs /tmp/deb1/*.deb
 lintian --allow-root --fail-on error,warning /tmp/deb2/*.deb
-'
-# shellcheck disable=SC2016
-package=$listing'
-apachectl start 2>/dev/null || true
-cat >/etc/apache2/conf-available/mine.conf <<END
+# The server of the step before has ended with that step.
+as_root rm -f /var/run/apache2/apache2.pid
+as_root apt-get -qq install --no-install-recommends apache2 >/dev/null 2>&1
+as_root apachectl start 2>/dev/null || true
+as_root tee /etc/apache2/conf-available/mine.conf >/dev/null <<END
 ServerName localhost
 <IfModule hello_module>
     <Location "/mine">
@@ -192,9 +273,9 @@ ServerName localhost
     </Location>
 </IfModule>
 END
-printf "a file" >/var/www/html/mine
-a2enconf -q mine
-apachectl graceful
+printf "a file" | as_root tee /var/www/html/mine >/dev/null
+as_root a2enconf -q mine
+as_root apachectl graceful
 server=$(cat /var/run/apache2/apache2.pid)
 listing >/tmp/before
 
@@ -218,9 +299,9 @@ uses_what_is_installed() {
     for try in $(seq 100); do
         old=0
         for child in $(cat "/proc/$server/task/$server/children"); do
-            if grep -q "$module (deleted)" "/proc/$child/maps"; then old=1; fi
+            if as_root grep -q "$module (deleted)" "/proc/$child/maps"; then old=1; fi
         done
-        if [ "$old" = 0 ] && grep -q "$module$" "/proc/$server/maps"; then return 0; fi
+        if [ "$old" = 0 ] && as_root grep -q "$module$" "/proc/$server/maps"; then return 0; fi
         sleep 0.1
     done
     echo "a child still has the module of before, or the server has not the new one"
@@ -229,22 +310,22 @@ uses_what_is_installed() {
 say() { echo "$1: $(curl -s http://127.0.0.1/mine)"; }
 
 answers "a file"
-dpkg -i /tmp/deb1/*.deb
+as_root dpkg -i /tmp/deb1/*.deb
 answers "Hello World!"
 say installed
 one=$(sha256sum <$module)
-dpkg -i /tmp/deb2/*.deb
+as_root dpkg -i /tmp/deb2/*.deb
 answers "Hello World!"
 uses_what_is_installed
 [ "$one" != "$(sha256sum <$module)" ]
 say upgraded
-dpkg -r libapache2-mod-hello
+as_root dpkg -r libapache2-mod-hello
 answers "a file"
 [ -e /etc/apache2/mods-available/hello.load ]
 say removed
-dpkg -i /tmp/deb2/*.deb >/dev/null
+as_root dpkg -i /tmp/deb2/*.deb >/dev/null
 answers "Hello World!"
-dpkg -P libapache2-mod-hello
+as_root dpkg -P libapache2-mod-hello
 answers "a file"
 say purged
 touch /tmp/enough
@@ -254,25 +335,40 @@ listing | diff /tmp/before -
 sort /tmp/answers | uniq -c
 # errexit passes over what "!" stands before.
 if grep -vxE "a file|Hello World!" /tmp/answers; then exit 1; fi
-if grep -E ":(emerg|alert|crit|error|warn)\]" /var/log/apache2/error.log; then exit 1; fi
+if as_root grep -E ":(emerg|alert|crit|error|warn)\]" /var/log/apache2/error.log; then exit 1; fi
 '
-# Debian starts it as soon as it is installed, which is to be in a network of its own.
-fetch_apache2='apt-get -qq update; apt-get -qq install --no-install-recommends --download-only apache2 >/dev/null'
-
-for step in "${steps[@]}"; do
-    case $step in
-        run) inside "$run" ;;
-        test) inside 'scripts/test' ;;
-        install)
-            inside "scripts/setup --run; $fetch_apache2"
-            inside "$install" --net
-            ;;
-        package)
-            inside "$build_packages $fetch_apache2"
-            # The server of the step before has ended with its network.
-            inside "rm -f /var/run/apache2/apache2.pid; apt-get -qq install --no-install-recommends apache2 >/dev/null; $package" --net
-            ;;
-    esac
-    took "$step"
+declare -A script=(
+    [run]=$run
+    [test]='scripts/test'
+    [install]=$install
+    [package]=$package
+    [scan]='scripts/setup --scan; test/scan.sh'
+    [bench]='scripts/bench --quick'
+)
+table=()
+failed=0
+for suite in "${suites[@]}"; do
+    for who in "${users[@]}"; do
+        begin_network
+        begun=$SECONDS
+        make_machine "$suite" "$who"
+        table+=("$(printf '%-9s %-5s %-8s %5d s' "$suite" "$who" made $((SECONDS - begun)))")
+        for step in "${steps[@]}"; do
+            printf '== %s, %s: %s\n' "$suite" "$who" "$step"
+            begun=$SECONDS
+            status=0
+            inside "$sudo_of${script[$step]}" || status=$?
+            result=
+            ((status == 0)) || result=" failed (exit status $status)"
+            table+=("$(printf '%-9s %-5s %-8s %5d s%s' "$suite" "$who" "$step" $((SECONDS - begun)) "$result")")
+            ((status == 0)) || {
+                failed=$((failed + 1))
+                break
+            }
+        done
+        end_network
+    done
+    rm -rf --one-file-system -- "${work:?}/$suite"
 done
-printf 'Passed: %s\n' "${steps[*]}"
+printf '%s\n' "${table[@]}"
+((failed == 0)) || fail "on $failed of the machines a step failed" 'read the output above'

@@ -614,6 +614,27 @@ void make_cert(const Path& folder, const std::vector<std::string>& options)
     }
 }
 
+void make_expired(const Path& request, const std::vector<std::string>& signer,
+                  const Path& certificate)
+{
+    // OpenSSL 3.5 takes no fewer days than none.
+    Command command{.argv = {"openssl", "x509", "-req", "-in", request, "-days", "0",
+                             "-copy_extensions", "copy", "-out", certificate}};
+    command.argv.insert(command.argv.end(), signer.begin(), signer.end());
+    const Finished finished = run(command);
+    if (finished.status != 0) {
+        throw std::runtime_error("openssl x509: " + finished.err);
+    }
+    // It is valid to the end of this very second.
+    if (!eventually([&] {
+            return run({.argv = {"openssl", "x509", "-in", certificate, "-noout", "-checkend",
+                                 "0"}})
+                       .status == 1;
+        })) {
+        throw std::runtime_error("it does not expire: " + certificate.string());
+    }
+}
+
 // ---------------------------------------------------------------------------
 // The fixture
 

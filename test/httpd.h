@@ -168,6 +168,12 @@ std::string exchange(int port, std::string_view bytes);
 /// A key and a certificate made by scripts/make-cert: server.key and server.crt.
 void make_cert(const Path& folder, const std::vector<std::string>& options = {});
 
+/// Signs server.csr or the like as a certificate that has expired when this returns; signer is by
+/// whom, as "openssl x509" takes it: {"-signkey", key} or {"-CA", …, "-CAkey", …}. Throws where
+/// openssl fails.
+void make_expired(const Path& request, const std::vector<std::string>& signer,
+                  const Path& certificate);
+
 class HttpdTest : public testing::Test {
   protected:
     HttpdTest();
