@@ -3,7 +3,7 @@
 # how all of it is taken back. It is sourced, never run.
 
 # shellcheck source=lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/lib.sh"
+. "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/lib.sh"
 
 layout=    # debian, or other
 apxs=      # httpd's own word on where it is
@@ -28,7 +28,7 @@ locate_httpd() {
         fail "apxs not found: ${APXS:-neither apxs nor apxs2 is on PATH}" "set APXS to the path of apxs, or unset it and run $(quote "$scripts/setup") --run"
     modules=$("$apxs" -q LIBEXECDIR)
     conf_dir=${APACHE_CONFDIR:-$("$apxs" -q SYSCONFDIR)}
-    conf_dir=$(absolute "$conf_dir") || exit 1
+    conf_dir=$(absolute "$conf_dir") || exit
     [[ -d $conf_dir && -d $modules ]] ||
         fail "$(quote "$apxs") names the folders $(quote "$conf_dir") and $(quote "$modules"), and one of them is not there" \
             'install httpd, or set APXS to the apxs of another one'
@@ -46,6 +46,16 @@ locate_httpd() {
         export APACHE_CONFDIR=$conf_dir
         pid_file=$(variable APACHE_PID_FILE)
     fi
+}
+
+# locate_debian: where Debian's packages will put httpd that are not there yet.
+locate_debian() {
+    modules=/usr/lib/apache2/modules
+    conf_dir=${APACHE_CONFDIR:-/etc/apache2}
+    ours=$conf_dir/hello
+    manifest=$ours/manifest
+    layout=debian
+    state_dir=${APACHE_STATE_DIRECTORY:-/var/lib/apache2}
 }
 
 # root_needed: whether this user may not write where httpd is.
@@ -115,10 +125,26 @@ begin() {
     trap clean_up EXIT
     temporary_folder work
     log=$work/log
-    if command -v flock >/dev/null; then
-        exec 9<"$conf_dir"
-        flock 9
-    fi
+    local folder
+    # As long as nothing is changed, nobody else need be kept out.
+    # shellcheck disable=SC2154
+    ! $dry_run || return 0
+    for folder in "$conf_dir" "$modules"; do
+        keep_others_out "$folder" "let nobody but root write to it (chown, chmod), and run this again"
+    done
+    exec 9<"$conf_dir"
+    lock 9 "$conf_dir" 600
+    ! command -v flock >/dev/null || remove_leftovers
+}
+
+# remove_leftovers: the files beside ours of runs that were killed outright. What a run that was killed
+# has put in their places, the manifest knows.
+remove_leftovers() {
+    local left
+    for left in "$modules"/.mod_hello.so.{former,new}-* "$ours"/.*.{former,new}-* \
+        "$conf_dir"/{mods,conf,sites}-available/.hello*.{former,new}-*; do
+        [[ ! -f $left && ! -L $left ]] || rm -f -- "$left"
+    done
 }
 
 # done_with_changes: nothing is put back any more, and who stops it now is told what was done.
@@ -257,8 +283,8 @@ untouched() {
 
 # Debian's apachectl starts it by systemd where that is in charge.
 control() {
-    # A server that is started does not keep the lock.
-    quietly "$log" "$1" apachectl "$1" 9<&-
+    # A server that is started does not keep the locks.
+    quietly "$log" "$1" apachectl "$1" 7<&- 9<&-
 }
 
 # running: prints the process of Debian's httpd, if there is one.
@@ -283,7 +309,7 @@ serve_as_before() {
     case $served in
         graceful) if running >/dev/null; then apachectl graceful; else apachectl start; fi ;;
         start) ! running >/dev/null || apachectl stop ;;
-    esac >/dev/null 2>&1 9<&-
+    esac >/dev/null 2>&1 7<&- 9<&-
 }
 
 show_error_log() {

@@ -6,8 +6,10 @@ unset CDPATH
 # A user's PATH on Debian has no sbin folder, which is where httpd is.
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 
-me=${0##*/}
-scripts=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd -P)
+# A link to a script may have another name.
+me=$(readlink -f -- "$0")
+me=${me##*/}
+scripts=$(cd -- "${BASH_SOURCE[0]%/*}" && pwd -P)
 # The scripts that source this file use it.
 # shellcheck disable=SC2034
 checkout=${scripts%/*}
@@ -58,10 +60,13 @@ shown() {
     printf '%s' "$path"
 }
 
-# absolute PATH: PATH need not exist.
+# absolute PATH: PATH need not exist. Ends the script with status 2 where it has a line break, which
+# "$(...)" would cut off.
 absolute() {
     local path=$1 rest='' base
-    [[ $path == /* ]] || path=$(pwd -P)/$path
+    [[ $path == /* ]] || path=$PWD/$path
+    [[ $path != *$'\n'* ]] ||
+        usage_error "the path $(quote "$path") has a line break; expected one without"
     while [[ ! -d $path ]]; do
         while [[ $path == */ ]]; do path=${path%/}; done
         rest=/${path##*/}$rest
@@ -70,8 +75,68 @@ absolute() {
     done
     base=$(cd -- "$path" 2>/dev/null && pwd -P) ||
         fail "cannot enter the folder $(quote "$path")" 'choose one that you may enter'
+    # A link may lead to a name that ends with one.
+    [[ $base -ef $path ]] || usage_error "the folder $(quote "$path") has a line break in its path; expected one without"
     printf '%s%s' "${base%/}" "$rest"
 }
+
+# has_others GID: whether somebody else than this user and root is in that group, as far as can be seen.
+has_others() {
+    local entry user
+    user=$(id -un 2>/dev/null || true)
+    (($1 != 0)) || return 1
+    entry=$(getent group "$1" 2>/dev/null) || return 0
+    # A user's own group, as Debian makes them.
+    if (($1 == $(id -g))); then [[ ${entry%%:*} != "$user" ]] && return 0; fi
+    {
+        tr ',' '\n' <<<"${entry##*:}"
+        getent passwd | awk -F: -v gid="$1" '$4 == gid { print $1 }'
+    } | grep -qvxF -e '' -e root -e "${user:-root}"
+}
+
+# keep_others_out FOLDER NEXT: ends the script where somebody who is neither this user nor root may
+# write to FOLDER, or to a folder that it lies in: whoever can rename a folder of ours can put another
+# one in its place, and say what is read and written there. As sshd does (StrictModes). FOLDER is as
+# absolute makes it; what of it is not there yet is passed over.
+keep_others_out() {
+    local folder=$1 uid gid mode why overflow=-1
+    # In a container without root, this is everybody outside: what is theirs, they can change anyway.
+    [[ $(cat /proc/self/uid_map 2>/dev/null) =~ ^\ *0\ +0\ +4294967295$ || ! -r /proc/sys/kernel/overflowuid ]] ||
+        overflow=$(</proc/sys/kernel/overflowuid)
+    while [[ ! -e $folder && ! -L $folder ]]; do
+        folder=${folder%/*}
+        folder=${folder:-/}
+    done
+    while true; do
+        read -r uid gid mode < <(stat -c '%u %g %a' -- "$folder") || fail "cannot look at the folder $(quote "$folder")" "$2"
+        mode=$((8#$mode))
+        why=
+        if ((uid != 0 && uid != EUID && uid != overflow)); then
+            why="belongs to $(stat -c %U -- "$folder")"
+        elif ((mode & 01000)); then
+            : # everybody may write, and touch nobody else's
+        elif ((mode & 02)); then
+            why='may be written by everybody'
+        elif ((mode & 020)) && has_others "$gid"; then
+            why="may be written by the group $(stat -c %G -- "$folder")"
+        fi
+        [[ -z $why ]] ||
+            fail "$(quote "$folder") $why, who could change what $(id -un) makes in $(quote "$1"); nothing was made" "$2"
+        [[ $folder != / ]] || return 0
+        folder=${folder%/*}
+        folder=${folder:-/}
+    done
+}
+
+# as_owner: what a command begins with that makes something in the checkout. What root leaves there,
+# its owner could not build over.
+as_owner=()
+read -r uid gid user < <(stat -c '%u %g %U' -- "$checkout" 2>/dev/null) || true
+if ((EUID == 0)) && [[ ${uid:-0} != 0 ]] && command -v setpriv >/dev/null; then
+    home=$(getent passwd "$uid" | cut -d: -f6 || true)
+    as_owner=(setpriv "--reuid=$uid" "--regid=$gid" --clear-groups env "HOME=${home:-/}" "USER=$user" "LOGNAME=$user")
+fi
+unset uid gid user home
 
 is_ipv4() {
     local LC_ALL=C octet='(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
@@ -150,15 +215,67 @@ ask() {
         --connect-to "::$(in_url "$2"):$5" "${@:6}" "$3://$(in_url "$4"):$5/" 2>&1
 }
 
-# temporary_folder VARIABLE [FOLDER]: makes a folder for this user alone, in FOLDER or where TMPDIR says.
+# temporary_folder VARIABLE [FOLDER [DESCRIPTOR]]: makes a folder for this user alone, in FOLDER or where TMPDIR says.
 # VARIABLE has its name before it is there: at whatever moment a signal comes, the exit trap knows
-# what to remove, while "mktemp -d" may have made it and end before it says so.
+# what to remove, while "mktemp -d" may have made it and end before it says so. Where TMPDIR says, it
+# first removes what runs have left that were killed outright, and keeps the folder open as DESCRIPTOR
+# (7), which tells other runs that it is in use.
 temporary_folder() {
-    local variable=$1 folder=${2:-${TMPDIR:-/tmp}} name next='mend what is said above, and run this again'
-    [[ -n ${2-} ]] || next='set TMPDIR to a folder that you may write to'
-    name=$(cd -- "$folder" && mktemp -u -- "$(pwd -P)/${2:+.}mod_hello.XXXXXX") || fail "cannot use the folder $(quote "$folder")" "$next"
+    local variable=$1 folder=${2:-${TMPDIR:-/tmp}} descriptor=${3:-7} name next='mend what is said above, and run this again'
+    [[ -n ${2-} ]] || next='set TMPDIR to a folder that you may write to, and that nobody else may change'
+    [[ -d $folder && -w $folder && -x $folder ]] || fail "cannot write to the folder $(quote "$folder")" "$next"
+    folder=$(absolute "$folder") || exit
+    keep_others_out "$folder" "$next"
+    name=$(mktemp -u -- "$folder/${2:+.}mod_hello.$me.XXXXXX")
+    [[ -n ${2-} ]] || remove_dead "$folder"
     printf -v "$variable" '%s' "$name"
     mkdir -m 700 -- "$name" || fail "cannot make a temporary folder in $(quote "$folder")" "$next"
+    # Whoever has it open is alive: this script, and the programs that it has started.
+    if [[ -z ${2-} ]] && command -v flock >/dev/null; then
+        eval "exec $descriptor<\"\$name\""
+        flock -n "$descriptor"
+    fi
+}
+
+# remove_dead FOLDER: the temporary folders in it that nobody has open any more.
+remove_dead() {
+    local dead
+    command -v flock >/dev/null || return 0
+    for dead in "$1"/mod_hello.*.??????; do
+        [[ -d $dead && ! -L $dead && -O $dead ]] || continue
+        # One that was made a moment ago may be about to be locked.
+        [[ -n $(find "$dead" -maxdepth 0 -mmin +1 2>/dev/null) ]] || continue
+        ! flock -n "$dead" true 2>/dev/null || rm -rf -- "$dead"
+    done
+}
+
+# holder FOLDER: prints who has it locked, as far as that can be seen.
+holder() {
+    local pid
+    pid=$(awk -v inode=":$(stat -c %i -- "$1")" '$2 == "FLOCK" && substr($6, length($6) - length(inode) + 1) == inode { print $5; exit }' \
+        /proc/locks 2>/dev/null || true)
+    if [[ $pid =~ ^[1-9][0-9]*$ && -d /proc/$pid ]]; then
+        printf 'process %d (%s, of %s)' "$pid" "$(cat "/proc/$pid/comm" 2>/dev/null || true)" "$(stat -c %U "/proc/$pid" 2>/dev/null || true)"
+    else
+        printf 'another program'
+    fi
+}
+
+# lock DESCRIPTOR FOLDER SECONDS: keeps other runs out of FOLDER for as long as DESCRIPTOR, which has it
+# open, is; waits for them so long, since anybody may lock a folder who may read it.
+lock() {
+    local status=0
+    command -v flock >/dev/null || return 0
+    if flock -w 3 "$1"; then return 0; fi
+    printf '%s: %s has the folder %s locked; waiting for it, for %d s at most\n' "$me" "$(holder "$2")" "$(quote "$2")" "$3" >&2
+    # bash runs no trap while it waits for a program in the foreground.
+    "${own_session[@]}" flock -w "$3" "$1" &
+    child=$!
+    wait "$child" || status=$?
+    child=
+    ((status == 0)) ||
+        fail "the folder $(quote "$2") is still locked, by $(holder "$2"); nothing was changed" \
+            'wait until that has ended, or end it, and run this again'
 }
 
 exit_on_signals() {
@@ -184,8 +301,87 @@ quietly() {
     child=
     if ((status != 0)); then
         cat -- "$log" >&2
+        fail_of_space "$log"
         fail "$what failed (exit status $status of: $*)" "read the output above, mend its cause, and run this again"
     fi
+}
+
+# fail_of_space LOG: ends the script with that sentence where LOG, or a folder that is written to, shows
+# that there is no space left, which compilers and CMake hide behind other words.
+fail_of_space() {
+    local folder free where=
+    for folder in "${dir:-/}" "$checkout/build" "${TMPDIR:-/tmp}"; do
+        [[ -d $folder ]] || continue
+        free=$(df -P -k -- "$folder" 2>/dev/null | awk 'NR == 2 { print $4 }' || true)
+        if [[ $free =~ ^[0-9]+$ ]] && ((free < 1024)); then
+            where=$folder
+            break
+        fi
+    done
+    if [[ -z $where ]]; then
+        grep -qE 'No space left on device|Disk quota exceeded' -- "$1" 2>/dev/null || return 0
+        where="${TMPDIR:-/tmp}' or '$checkout/build"
+    fi
+    # What was written in part would be in the way of the next run.
+    ((${#cache[@]} == 0)) || rm -rf -- "${cache[@]}"
+    fail "no space left in '$where'" 'free some, and run this again'
+}
+cache=()
+
+# configure LOG WHAT PRESET FOLDER [ARGUMENT...]: has CMake configure the build in FOLDER, which is in the
+# checkout; anew where the checkout has moved. The current folder is the checkout.
+configure() {
+    local log=$1 what=$2 preset=$3 folder=$4 file home
+    shift 4
+    for file in CMakeLists.txt CMakePresets.json test/CMakeLists.txt mod_hello.cpp; do
+        # $log is of this moment. Ninja would configure for ever.
+        : >"$log"
+        [[ ! $file -nt $log ]] ||
+            fail "$(quote "$checkout/$file") is from the future, $(date -r "$file"), by the clock of this machine, which says $(date)" \
+                "set the clock; or, where that is right: touch $(quote "$(shown "$checkout/$file")")"
+    done
+    cache=("$folder/CMakeCache.txt" "$folder/CMakeFiles")
+    home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$folder/CMakeCache.txt" 2>/dev/null || true)
+    [[ -z $home || $home -ef $checkout ]] || rm -rf -- "${cache[@]}"
+    quietly "$log" "$what" "${as_owner[@]}" cmake --preset "$preset" -B "$folder" "$@"
+}
+
+# make_build_folder: where all of it lies, as the owner's.
+make_build_folder() {
+    local next
+    next="run this as $(stat -c %U -- "$checkout"), the owner of the checkout, or clone it anew as this user"
+    "${as_owner[@]}" mkdir -p -- "$checkout/build" 2>/dev/null || true
+    give_back
+    "${as_owner[@]}" test -w "$checkout/build" || {
+        [[ ! -O $checkout || ! -d $checkout/build ]] ||
+            next="it belongs to $(stat -c %U -- "$checkout/build"); make it yours: sudo chown -hR $(id -un) $(quote "$(shown "$checkout/build")")"
+        fail "cannot write to $(quote "$checkout/build")" "$next"
+    }
+}
+
+# give_back: what root has left in the build folder of somebody's checkout becomes that person's.
+give_back() {
+    if ((${#as_owner[@]} > 0)) && [[ -n $(find "$checkout/build" -uid 0 -print -quit 2>/dev/null) ]]; then
+        chown -hR --reference="$checkout" -- "$checkout/build"
+    fi
+}
+
+# build_module LOG FOLDER COPY [ARGUMENT...]: makes FOLDER/mod_hello.so, FOLDER being in the checkout, and
+# where COPY is not empty, a copy of that name; ARGUMENTs are CMake's. One run at a time.
+build_module() {
+    local log=$1 folder=$2 copy=$3 descriptor
+    shift 3
+    make_build_folder
+    exec {descriptor}<"$checkout"
+    lock "$descriptor" "$checkout" 600
+    cd -- "$checkout" || exit
+    configure "$log" 'configuring the build' release "$folder" "$@"
+    quietly "$log" 'the build' "${as_owner[@]}" cmake --build "$folder" --target mod_hello
+    cd -- "$OLDPWD" || exit
+    [[ -f $checkout/$folder/mod_hello.so ]] ||
+        fail "the build did not make $(quote "$checkout/$folder/mod_hello.so")" "see $(quote "$checkout/CMakeLists.txt")"
+    [[ -z $copy ]] || cp -- "$checkout/$folder/mod_hello.so" "$copy"
+    exec {descriptor}<&-
 }
 
 # stop_child: for the exit trap, ends what quietly was waiting for.
@@ -257,7 +453,8 @@ enter_folder() {
     need_tools --run openssl
     exit_on_signals
     trap leave_folder EXIT
-    dir=$(absolute "$dir") || exit 1
+    dir=$(absolute "$dir") || exit
+    keep_others_out "$dir" "choose a --dir that, with all that it lies in, only you and root may write to, or run this as the one who may"
     folder=$dir
     while [[ ! -e $folder && ! -L $folder ]]; do
         made+=("$folder")
@@ -272,10 +469,35 @@ enter_folder() {
         fail "cannot write to the folder $(quote "$dir")" 'choose a --dir that you may write to, or change its rights'
 
     # Two runs at once would otherwise both find the folder empty. The lock ends with its file descriptor.
-    if command -v flock >/dev/null; then
-        exec {lock}<"$dir"
-        flock "$lock"
-    fi
+    exec {lock}<"$dir"
+    lock "$lock" "$dir" 30
+    ! command -v flock >/dev/null || recover
+}
+
+# recover: what runs have left in the folder that were killed outright goes, and the files that one had
+# moved away come back, unless it had put all of its own in their places. Nobody else is in the folder.
+recover() {
+    local left file complete
+    for left in "$dir"/.mod_hello.*.??????; do
+        [[ -d $left && ! -L $left && -O $left ]] || continue
+        complete=true
+        files=()
+        if [[ -e $left/files ]]; then mapfile -t files <"$left/files"; fi
+        for file in "${files[@]}"; do
+            [[ ! -e $left/new/$file ]] || complete=false
+        done
+        if ! $complete; then
+            work=$left
+            put_back || {
+                work= # which the exit trap would remove
+                fail "could not put back the files that a run that was killed has left in $(quote "$left")" 'move them by hand'
+            }
+            work=
+            printf '%s: put the files in %s back as they were before a run that was killed\n' "$me" "$(quote "$(shown "$dir")")" >&2
+        fi
+        rm -rf -- "$left"
+        files=()
+    done
 }
 
 # refuse_to_replace FORCE FILE...: where a file exists, FORCE has to be true.
@@ -340,6 +562,7 @@ rename() {
 # killed outright, a key never stands beside a certificate that it does not fit.
 place_files() {
     local file i
+    printf '%s\n' "${files[@]}" >"$work/files"
     renaming=true
     for ((i = ${#files[@]} - 1; i >= 0; i--)); do
         file=${files[i]}

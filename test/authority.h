@@ -41,9 +41,12 @@ class Authority {
         directory_ = "https://" + loopback(0) + "/dir";
         Response answer;
         ASSERT_TRUE(eventually([&] {
-            answer = fetch({.url = "https://" + loopback(1) + "/roots/0", .ca = certificate()});
-            return answer.status == 200 &&
-                   fetch({.url = directory_, .ca = certificate()}).status == 200;
+            // RFC 8555, section 6.1: a client says who it is.
+            const auto get = [&](const std::string& url) {
+                return fetch({.url = url, .headers = {"User-Agent: test"}, .ca = certificate()});
+            };
+            answer = get("https://" + loopback(1) + "/roots/0");
+            return answer.status == 200 && get(directory_).status == 200;
         })) << answer
             << said();
         write_file(root(), answer.body);

@@ -41,6 +41,18 @@ class Credentials : public ExampleTest {
     }
 };
 
+/// The same URL with its percent-encoded octets in lower case, which httpd has written in either:
+/// they are equivalent (RFC 3986, section 6.2.2.1).
+std::string with_lower_hex(std::string url)
+{
+    for (std::size_t at = 0; (at = url.find('%', at)) != std::string::npos; ++at) {
+        for (std::size_t digit = at + 1; digit < std::min(at + 3, url.size()); ++digit) {
+            url[digit] = static_cast<char>(std::tolower(static_cast<unsigned char>(url[digit])));
+        }
+    }
+    return url;
+}
+
 // ---------------------------------------------------------------------------
 // redirect.conf
 
@@ -50,7 +62,7 @@ class Redirect : public Credentials {
     {
         const Response response = fetch(request);
         EXPECT_EQ(response.status, 308) << request.method << ' ' << request.url << response;
-        EXPECT_EQ(response.header("location"), to);
+        EXPECT_EQ(with_lower_hex(response.header("location").value_or("")), with_lower_hex(to));
         EXPECT_EQ(response.header("strict-transport-security"), std::nullopt)
             << "RFC 6797, section 7.2";
     }
@@ -460,7 +472,8 @@ TEST_F(Login, GoesOnToThePageThatWasAskedFor)
         ASSERT_TRUE(std::regex_search(form, action, std::regex("action=\"([^\"]*)\""))) << form;
         url = std::regex_replace(action[1].str(), std::regex("&amp;"), "&");
         const Response response = post(url, right);
-        EXPECT_EQ(response.header("location"), page) << url;
+        EXPECT_EQ(with_lower_hex(response.header("location").value_or("")), with_lower_hex(page))
+            << url;
         EXPECT_NE(cookie_of(response), "");
     }
 }
@@ -1044,9 +1057,10 @@ TEST_F(Production, StaplesWhereTheCertificateNamesAResponder)
                                             read_file(root() / "response"));
 
     const std::vector<std::string> ask_for_status{"-status", "-CAfile", ca / "ca.crt"};
+    // OpenSSL 3.6 has the plural.
+    const std::regex no_response("OCSP responses?: no responses? sent");
     start(recipe("production.conf"));
-    EXPECT_NE(handshake(ask_for_status).out.find("OCSP response: no response sent"),
-              std::string::npos);
+    EXPECT_TRUE(std::regex_search(handshake(ask_for_status).out, no_response));
     stop();
     start("Define HELLO_STAPLING\n" + recipe("production.conf"));
     const Finished stapled = handshake(ask_for_status);
@@ -1067,8 +1081,7 @@ TEST_F(Production, StaplesWhereTheCertificateNamesAResponder)
         }
         start("Define HELLO_STAPLING\n" + recipe("production.conf"));
         const Finished without = handshake(ask_for_status);
-        EXPECT_NE(without.out.find("OCSP response: no response sent"), std::string::npos)
-            << without.out;
+        EXPECT_TRUE(std::regex_search(without.out, no_response)) << without.out;
         stop();
     }
 }

@@ -811,9 +811,15 @@ void HttpdTest::restart(int signal)
 {
     const std::size_t before = generations(error_log());
     await_idleness();
+    const std::vector<pid_t> old = children_of(httpd_->pid());
     httpd_->signal(signal);
-    if (!eventually([&] { return httpd_->ended() || generations(error_log()) > before; }) ||
-        httpd_->ended()) {
+    // After a graceful restart a child of before still accepts, until it has heard of it.
+    const auto is_new = [&] {
+        const std::vector<pid_t> now = children_of(httpd_->pid());
+        return generations(error_log()) > before &&
+               std::find_first_of(old.begin(), old.end(), now.begin(), now.end()) == old.end();
+    };
+    if (!eventually([&] { return httpd_->ended() || is_new(); }) || httpd_->ended()) {
         throw std::runtime_error("httpd does not restart:\n" + error_log() + '\n' +
                                  numbered(configuration_));
     }

@@ -139,14 +139,18 @@ class InstallOnDebian : public Install {
         fs::copy(package / "etc/apache2", etc(),
                  fs::copy_options::recursive | fs::copy_options::copy_symlinks);
         const passwd* const user = ::getpwuid(::getuid());
-        edit("envvars", "/var/run/apache2$SUFFIX", (root() / "run").string());
-        edit("envvars", "/var/lock/apache2$SUFFIX", (root() / "lock").string());
-        edit("envvars", "/var/log/apache2$SUFFIX", (root() / "log").string());
+        // What stands in it before is of the release; the last word counts.
+        std::ostringstream variables;
+        variables << read_file(etc() / "envvars") << "export APACHE_HTTPD=" << httpd_path().string()
+                  << "\nexport APACHE_PID_FILE=" << (root() / "run/apache2.pid").string()
+                  << "\nexport APACHE_RUN_DIR=" << (root() / "run").string()
+                  << "\nexport APACHE_LOCK_DIR=" << (root() / "lock").string()
+                  << "\nexport APACHE_LOG_DIR=" << (root() / "log").string() << '\n';
         if (::getuid() != 0) {
-            edit("envvars", "www-data", user->pw_name);
+            variables << "export APACHE_RUN_USER=" << user->pw_name
+                      << "\nexport APACHE_RUN_GROUP=" << user->pw_name << '\n';
         }
-        write_file(etc() / "envvars", read_file(etc() / "envvars") +
-                                          "export APACHE_HTTPD=" + httpd_path().string() + "\n");
+        write_file(etc() / "envvars", variables.str());
         edit("ports.conf", "Listen 80", "Listen 127.0.0.1:" + std::to_string(ports_[0]));
         edit("ports.conf", "Listen 443", "Listen 127.0.0.1:" + std::to_string(ports_[1]));
         edit("sites-available/000-default.conf", "*:80", "*:" + std::to_string(ports_[0]));
