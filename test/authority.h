@@ -30,9 +30,24 @@ class Authority {
             << R"(", "httpPort": )" << http_port << R"(, "tlsPort": )" << ports[2]
             << R"(, "ocspResponderURL": ""}})";
         write_file(folder / "config.json", out.str());
-        names_.emplace(Command{.argv = {"pebble-challtestsrv", "-dns01", loopback(3), "-management",
-                                        loopback(4), "-http01", "", "-https01", "", "-tlsalpn01",
-                                        "", "-defaultIPv6", ""}});
+        // Its options have changed: -dns01 is -dnsserver now, and -doh listens by default.
+        const Finished help = run({.argv = {"pebble-challtestsrv", "-help"}});
+        const auto has = [&](const std::string& option) {
+            return (help.out + help.err).find("  " + option + " ") != std::string::npos;
+        };
+        std::vector<std::string> names{"pebble-challtestsrv",
+                                       has("-dnsserver") ? "-dnsserver" : "-dns01",
+                                       loopback(3),
+                                       "-management",
+                                       loopback(4),
+                                       "-defaultIPv6",
+                                       ""};
+        for (const char* const other : {"-http01", "-https01", "-tlsalpn01", "-doh"}) {
+            if (has(other)) {
+                names.insert(names.end(), {other, ""});
+            }
+        }
+        names_.emplace(Command{.argv = names});
         // It would refuse one request in twenty, which a client has to try again, and believe every
         // second proof that it has seen before.
         server_.emplace(Command{.argv = {"env", "PEBBLE_VA_NOSLEEP=1", "PEBBLE_WFE_NONCEREJECT=0",
