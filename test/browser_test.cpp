@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "httpd.h"
+#include "namespaces.h"
 
 namespace hello {
 namespace {
@@ -36,12 +37,14 @@ class Trust : public HttpdTest {
         return result;
     }
 
-    Finished trust(const Strings& options, const std::string& path = std::getenv("PATH")) const
+    Strings trusting(const Strings& options, const std::string& path = std::getenv("PATH")) const
     {
         Strings argv{"PATH=" + path, source_dir() / "scripts/trust-cert"};
         argv.insert(argv.end(), options.begin(), options.end());
-        return run({.argv = at_home(argv)});
+        return at_home(argv);
     }
+
+    Finished trust(const Strings& options) const { return run({.argv = trusting(options)}); }
 
     std::string certutil(Strings arguments) const
     {
@@ -74,23 +77,9 @@ class Trust : public HttpdTest {
     }
 
     /// Where the system's store keeps it.
-    Path file() const
+    Path system_file() const
     {
-        return "/usr/local/share/ca-certificates/mod_hello-" + fingerprint() + ".crt";
-    }
-
-    /// Whatever a broken script has done, it does not stay.
-    void clean_system_store() const
-    {
-        if (::getuid() == 0 && fs::exists(file())) {
-            trust({"--store", "system", "--remove", file()});
-        }
-    }
-
-    void TearDown() override
-    {
-        clean_system_store();
-        HttpdTest::TearDown();
+        return Path(StoreCopy::local) / ("mod_hello-" + fingerprint() + ".crt");
     }
 
     std::string openssl_config(const std::string& extensions) const
@@ -311,14 +300,21 @@ TEST_F(Trust, ADatabaseThatCannotBeChangedIsAsItWas)
 
 TEST_F(Trust, RefusesWhatCannotBeRightAndChangesNothing)
 {
+    // Root could change the system's store, should the script not refuse.
+    const StoreCopy store(root() / "store");
+    const std::string obstacle = ::getuid() == 0 ? store.obstacle() : "";
+    if (!obstacle.empty()) {
+        GTEST_SKIP() << "this root can have no store of certificates of his own: " << obstacle;
+    }
     const auto refuse = [&](const Strings& options, int status, const std::string& shown) {
-        const Finished finished = trust(options);
+        const Strings argv = trusting(options);
+        const Finished finished = run({.argv = ::getuid() == 0 ? store.with(argv) : argv});
         EXPECT_EQ(finished.status, status) << shown << finished.out;
         EXPECT_TRUE(contains(finished.err, shown)) << shown << '\n' << finished.err;
         EXPECT_TRUE(contains(finished.err, "Next: ")) << finished.err;
         EXPECT_FALSE(fs::exists(home() / ".pki"));
-        EXPECT_FALSE(fs::exists(file()));
-        clean_system_store();
+        EXPECT_FALSE(fs::exists(store.in_copy(system_file())));
+        EXPECT_FALSE(fs::exists(system_file()));
     };
     const std::string good =
         "basicConstraints = critical,CA:FALSE\n"
@@ -414,7 +410,8 @@ TEST_F(Trust, NamesTheMissingToolAndItsPackage)
         const char* package;
     } cases[] = {{"certutil", "libnss3-tools"}, {"openssl", "setup"}};
     for (const auto& [tool, package] : cases) {
-        const Finished finished = trust({certificate()}, path_without(tool, root() / "bin"));
+        const Finished finished =
+            run({.argv = trusting({certificate()}, path_without(tool, root() / "bin"))});
         EXPECT_EQ(finished.status, 1) << tool << finished.out;
         EXPECT_TRUE(contains(finished.err, std::string(tool) + " is not on PATH")) << finished.err;
         EXPECT_TRUE(contains(finished.err, package)) << finished.err;
@@ -423,11 +420,46 @@ TEST_F(Trust, NamesTheMissingToolAndItsPackage)
 }
 
 // ---------------------------------------------------------------------------
-// The system's store
+// The system's store, of which each test has a copy
 
 class SystemTrust : public Trust {
   protected:
-    void SetUp() override { make_cert(root(), {"--days", "1"}); }
+    void SetUp() override
+    {
+        if (const std::string obstacle = store_.obstacle(); !obstacle.empty()) {
+            GTEST_SKIP() << "only root, or somebody who may make user namespaces, can have a "
+                            "store of certificates of his own: "
+                         << obstacle;
+        }
+        ASSERT_TRUE(fs::exists(StoreCopy::local)) << "what the script made there would be real";
+        make_cert(root(), {"--days", "1"});
+    }
+
+    void TearDown() override
+    {
+        if (IsSkipped()) {
+            return;
+        }
+        for (const Path& real : {system_file(), system_link()}) {
+            EXPECT_FALSE(fs::exists(fs::symlink_status(real))) << real;
+        }
+        Trust::TearDown();
+    }
+
+    Path system_link() const
+    {
+        return Path(StoreCopy::certificates) / ("mod_hello-" + fingerprint() + ".pem");
+    }
+
+    /// What root sees, with the copy for the real store.
+    Finished trust(const Strings& options, const std::string& path = std::getenv("PATH")) const
+    {
+        return run({.argv = store_.with(trusting(options, path))});
+    }
+
+    /// Where the copy of the store keeps it.
+    Path file() const { return store_.in_copy(system_file()); }
+    Path link() const { return store_.in_copy(system_link()); }
 
     static Strings names_in(const Path& folder)
     {
@@ -456,32 +488,32 @@ class SystemTrust : public Trust {
         argv.insert(argv.end(), options.begin(), options.end());
         return run({.argv = at_home(argv)});
     }
+
+    const StoreCopy store_{root() / "store"};
 };
 
 TEST_F(SystemTrust, CurlAcceptsTheServerWhileItsCertificateIsTrusted)
 {
-    if (::getuid() != 0) {
-        GTEST_SKIP() << "only root may change the system's store";
-    }
-    const Strings local = names_in("/usr/local/share/ca-certificates");
-    const Path bundle = "/etc/ssl/certs/ca-certificates.crt";
+    const Path local = store_.in_copy(StoreCopy::local);
+    const Path certificates = store_.in_copy(StoreCopy::certificates);
+    const Strings before = names_in(local);
     start_file(source_dir() / "conf/httpd.conf", {"HELLO_CERTIFICATE " + certificate().string(),
                                                   "HELLO_KEY " + (root() / "server.key").string()});
     const auto curl = [&] {
-        return run(
-            {.argv = {"env", "-u", "SSL_CERT_FILE", "-u", "CURL_CA_BUNDLE", "curl", "-q",
-                      "--silent", "--show-error", "--noproxy", "*", "--max-time", "30", https()}});
+        return run({.argv = store_.with({"env", "-u", "SSL_CERT_FILE", "-u", "CURL_CA_BUNDLE",
+                                         "curl", "-q", "--silent", "--show-error", "--noproxy", "*",
+                                         "--max-time", "30", https()})});
     };
     // Beside the certificate there is a key in the file, which must not leave it.
     write_file(root() / "pair.pem", read_file(root() / "server.key") + read_file(certificate()));
     EXPECT_EQ(curl().status, 60);
     const Finished added = trust({root() / "pair.pem"});
     ASSERT_EQ(added.status, 0) << added.err;
-    EXPECT_TRUE(contains(added.out, file().string() + ": added")) << added.out;
+    EXPECT_TRUE(contains(added.out, system_file().string() + ": added")) << added.out;
     EXPECT_EQ(curl().out, "Hello World!") << curl().err;
     EXPECT_TRUE(contains(in_database(), "mod_hello"));
     EXPECT_EQ(read_file(file()), read_file(certificate()));
-    EXPECT_FALSE(contains(read_file(bundle), "PRIVATE KEY"));
+    EXPECT_FALSE(contains(read_file(certificates / "ca-certificates.crt"), "PRIVATE KEY"));
     const Finished again = trust({"--store", "system", certificate()});
     EXPECT_EQ(again.status, 0) << again.err;
     EXPECT_TRUE(contains(again.out, "was there already")) << again.out;
@@ -490,19 +522,16 @@ TEST_F(SystemTrust, CurlAcceptsTheServerWhileItsCertificateIsTrusted)
     EXPECT_EQ(removed.status, 0) << removed.err;
     EXPECT_EQ(curl().status, 60);
     EXPECT_FALSE(contains(in_database(), "mod_hello"));
-    EXPECT_EQ(names_in("/usr/local/share/ca-certificates"), local);
-    for (const std::string& name : names_in("/etc/ssl/certs")) {
+    EXPECT_EQ(names_in(local), before);
+    for (const std::string& name : names_in(certificates)) {
         EXPECT_FALSE(contains(name, fingerprint()));
-        EXPECT_TRUE(fs::exists(Path("/etc/ssl/certs") / name)) << name << " leads nowhere";
+        EXPECT_TRUE(fs::exists(certificates / name)) << name << " leads nowhere";
     }
     EXPECT_EQ(trust({"--remove", certificate()}).status, 0);
 }
 
 TEST_F(SystemTrust, OneStoreThatFailsLeavesTheOtherAsItWas)
 {
-    if (::getuid() != 0) {
-        GTEST_SKIP() << "only root may change the system's store";
-    }
     const std::string path =
         path_with("update-ca-certificates", "#!/bin/sh\necho broken\nexit 1\n");
     const Finished failed = trust({certificate()}, path);
@@ -522,16 +551,13 @@ TEST_F(SystemTrust, OneStoreThatFailsLeavesTheOtherAsItWas)
 
 TEST_F(SystemTrust, LeavesNothingHalfDoneWhenItIsStopped)
 {
-    if (::getuid() != 0) {
-        GTEST_SKIP() << "only root may change the system's store";
-    }
-    Process process({.argv = at_home({source_dir() / "scripts/trust-cert", certificate()})});
+    Process process({.argv = store_.with(trusting({certificate()}))});
     ASSERT_TRUE(eventually([&] { return fs::exists(file()); }));
     process.signal_group(SIGTERM);
     ASSERT_TRUE(eventually([&] { return process.ended(); }));
     EXPECT_EQ(process.status(), 143) << process.out() << process.err();
     EXPECT_FALSE(fs::exists(file()));
-    EXPECT_FALSE(fs::exists("/etc/ssl/certs/mod_hello-" + fingerprint() + ".pem"));
+    EXPECT_FALSE(fs::exists(fs::symlink_status(link())));
     EXPECT_FALSE(fs::exists(home() / ".pki"));
 }
 
@@ -540,7 +566,7 @@ TEST_F(SystemTrust, AsksSudoAndSaysWhatWasNotDoneWithoutIt)
     const Finished without = trust_as_user({certificate()}, path_without("sudo", root() / "bin"));
     EXPECT_EQ(without.status, 1) << without.out;
     EXPECT_TRUE(contains(without.err, "there is no sudo")) << without.err;
-    EXPECT_TRUE(contains(without.err, file().string())) << without.err;
+    EXPECT_TRUE(contains(without.err, system_file().string())) << without.err;
     EXPECT_TRUE(contains(without.err, "--store nss")) << without.err;
     EXPECT_FALSE(fs::exists(home() / ".pki"));
 
@@ -553,7 +579,7 @@ TEST_F(SystemTrust, AsksSudoAndSaysWhatWasNotDoneWithoutIt)
     const Finished nss =
         trust_as_user({"--store", "nss", certificate()}, path_without("sudo", root() / "bin"));
     EXPECT_EQ(nss.status, 0) << nss.err;
-    EXPECT_FALSE(fs::exists(file()));
+    EXPECT_FALSE(fs::exists(system_file()));
 }
 
 }  // namespace

@@ -4,60 +4,18 @@
 // The plugin knows no other ports than 80 and 443: it has httpd listen on 443 whatever the
 // options say. So this test has a network of its own, in which nobody has them.
 
-#include <net/if.h>
-#include <sched.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
 #include <algorithm>
-#include <cerrno>
 #include <chrono>
-#include <cstring>
-#include <fstream>
 #include <iterator>
 #include <map>
 #include <regex>
 
 #include "authority.h"
 #include "install.h"
+#include "namespaces.h"
 
 namespace hello {
 namespace {
-
-bool write_to(const char* file, const std::string& text)
-{
-    std::ofstream out(file);
-    out << text << std::flush;
-    return out.good();
-}
-
-/// Gives this process, and all that it starts, a network that has nothing but 127.0.0.1.
-/// Returns what stands in the way, if something does.
-std::string enter_own_network()
-{
-    const std::string user = std::to_string(::getuid());
-    const std::string group = std::to_string(::getgid());
-    const bool is_root = ::getuid() == 0;
-    if (::unshare(is_root ? CLONE_NEWNET : CLONE_NEWUSER | CLONE_NEWNET) != 0) {
-        return std::string("unshare: ") + std::strerror(errno);
-    }
-    // Whoever is not root stays who he is, and may have the ports all the same.
-    if (!is_root && !(write_to("/proc/self/uid_map", user + " " + user + " 1") &&
-                      write_to("/proc/self/setgroups", "deny") &&
-                      write_to("/proc/self/gid_map", group + " " + group + " 1") &&
-                      write_to("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"))) {
-        return std::string("a user namespace: ") + std::strerror(errno);
-    }
-    const int socket = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    ifreq request{};
-    std::strcpy(request.ifr_name, "lo");
-    request.ifr_flags = IFF_UP;
-    const bool is_up = ::ioctl(socket, SIOCSIFFLAGS, &request) == 0;
-    const std::string error = std::strerror(errno);
-    ::close(socket);
-    return is_up ? "" : "the loopback interface: " + error;
-}
 
 class Certbot : public InstallOnDebian {
   protected:
