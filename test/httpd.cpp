@@ -768,7 +768,8 @@ void HttpdTest::launch(const std::function<std::vector<std::string>()>& argument
         const std::vector<int> ports = free_ports(2);
         http_port_ = ports[0];
         https_port_ = ports[1];
-        Command command{.argv = {httpd_path(), "-DFOREGROUND"}, .under_sanitizer = true};
+        Command command{.argv = starter_, .under_sanitizer = true};
+        command.argv.insert(command.argv.end(), {httpd_path(), "-DFOREGROUND"});
         const std::vector<std::string> more = arguments();
         command.argv.insert(command.argv.end(), more.begin(), more.end());
         httpd_.emplace(command);

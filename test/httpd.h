@@ -186,6 +186,9 @@ class HttpdTest : public testing::Test {
     /// event, worker or prefork, for the next start().
     void use_mpm(std::string mpm) { mpm_ = std::move(mpm); }
 
+    /// What starts httpd, for the next start(), and becomes it: a program and its arguments.
+    void start_by(std::vector<std::string> argv) { starter_ = std::move(argv); }
+
     /// Starts httpd with a configuration and waits until it listens. It has the modules
     /// of `modules()`, mod_hello, and listens on ${HTTP_PORT} and ${HTTPS_PORT}.
     void start(const std::string& configuration);
@@ -243,6 +246,7 @@ class HttpdTest : public testing::Test {
 
     TemporaryFolder folder_;
     std::string mpm_ = "event";
+    std::vector<std::string> starter_;
     int http_port_ = 0;
     int https_port_ = 0;
     std::string configuration_;

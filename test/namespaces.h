@@ -1,5 +1,5 @@
 // What of this machine a test has for itself, whoever runs it: a network, the system's store of
-// certificates.
+// certificates, users.
 
 #pragma once
 
@@ -122,5 +122,28 @@ class StoreCopy {
     Path folder_;
     std::vector<Path> places_;
 };
+
+/// How to start a command as root with other users beside, whoever this is. Nothing more is needed
+/// by root himself.
+///
+/// On his own, nobody else gets more from the kernel than a user namespace with himself in it, and
+/// then no child can be anybody other than root. The users beside come from /etc/subuid, by the
+/// program newuidmap, which may hand them out.
+inline std::vector<std::string> as_root_of_users()
+{
+    if (::getuid() == 0) {
+        return {};
+    }
+    return {"unshare", "--user", "--map-root-user", "--map-auto"};
+}
+
+/// What stands in the way of as_root_of_users(), if something does.
+inline std::string obstacle_to_users()
+{
+    std::vector<std::string> argv = as_root_of_users();
+    argv.emplace_back("true");
+    const Finished finished = run({.argv = argv});
+    return finished.status == 0 ? "" : finished.err;
+}
 
 }  // namespace hello
