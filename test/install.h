@@ -147,8 +147,9 @@ class InstallOnDebian : public Install {
                   << "\nexport APACHE_LOCK_DIR=" << (root() / "lock").string()
                   << "\nexport APACHE_LOG_DIR=" << (root() / "log").string() << '\n';
         if (::getuid() != 0) {
-            variables << "export APACHE_RUN_USER=" << user->pw_name
-                      << "\nexport APACHE_RUN_GROUP=" << user->pw_name << '\n';
+            // His group need not be called as he is.
+            variables << "export APACHE_RUN_USER=" << user->pw_name << "\nexport APACHE_RUN_GROUP=#"
+                      << ::getgid() << '\n';
         }
         write_file(etc() / "envvars", variables.str());
         edit("ports.conf", "Listen 80", "Listen 127.0.0.1:" + std::to_string(ports_[0]));
