@@ -713,6 +713,37 @@ TEST_F(InstallOnDebian, LeavesNothingHalfDoneWhenItIsStopped)
     }
 }
 
+/// The clock seldom meets these moments: httpd is about to be restarted, or has just been told to.
+TEST_F(InstallOnDebian, LeavesNothingHalfDoneWhenItIsStoppedAtTheRestart)
+{
+    start();
+    const auto before = state();
+    const pid_t pid = server();
+    const std::string page = fetch({.url = url("http")}).body;
+    for (const int moment : {1, 2}) {
+        SCOPED_TRACE(moment);
+        const Path asked = root() / "asked";
+        write_file(asked, "");
+        // The script looks at httpd's children right before and after.
+        write_program(root() / "stopping/cat",
+                      "case $1 in\n/proc/*/children)\n    echo >>'" + asked.string() +
+                          "'\n    [ \"$(wc -l <'" + asked.string() + "')\" -ne " +
+                          std::to_string(moment) +
+                          " ] || kill -TERM 0\n    ;;\nesac\nexec /bin/cat \"$@\"\n");
+        Command stopped = command("install", with_ports({}));
+        stopped.environment.front().insert(std::strlen("PATH="),
+                                           (root() / "stopping").string() + ":");
+        await_idleness(ports_);
+        const Finished finished = run(stopped);
+        EXPECT_EQ(finished.status, 128 + SIGTERM) << finished.err;
+        EXPECT_EQ(differences(before, state()), Strings{});
+        EXPECT_EQ(server(), pid);
+        // It has told httpd to serve as before, and does not wait for that.
+        EXPECT_TRUE(eventually(
+            [&] { return ask().status == 0 && fetch({.url = url("http")}).body == page; }));
+    }
+}
+
 /// A run that is killed outright puts nothing back: uninstall does, by what was written down.
 TEST_F(InstallOnDebian, UninstallKnowsWhatAKilledRunHasMade)
 {
