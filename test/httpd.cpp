@@ -8,6 +8,7 @@
 #include <pty.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -15,12 +16,15 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <deque>
 #include <fstream>
 #include <iomanip>
 #include <iterator>
 #include <memory>
+#include <random>
 #include <regex>
 #include <sstream>
 #include <stdexcept>
@@ -419,21 +423,54 @@ std::string path_without(const std::string& tool, const Path& folder)
 // ---------------------------------------------------------------------------
 // Clients
 
+namespace {
+
+/// Keeps the tests of other processes from a port, by a name that only one socket of this network
+/// can have. Returns nothing where one of them has it.
+std::unique_ptr<Descriptor> reservation(int port)
+{
+    auto socket = std::make_unique<Descriptor>(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const std::string name = "hello-test-port-" + std::to_string(port);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    // After a zero: there is no file of that name.
+    std::copy(name.begin(), name.end(), address.sun_path + 1);
+    const std::size_t size = offsetof(sockaddr_un, sun_path) + 1 + name.size();
+    const bool is_ours = ::bind(socket->get(), reinterpret_cast<const sockaddr*>(&address),
+                                static_cast<socklen_t>(size)) == 0;
+    return is_ours ? std::move(socket) : nullptr;
+}
+
+bool is_free(int port)
+{
+    const Descriptor socket(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const sockaddr_in address = loopback(port);
+    return ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+}
+
+}  // namespace
+
 std::vector<int> free_ports(std::size_t count)
 {
-    std::vector<std::unique_ptr<Descriptor>> sockets;
+    // Seconds may pass until somebody listens on them, and then again while a server is stopped. A
+    // port from above these is given to whoever asks for any.
+    static std::mt19937 random{std::random_device{}()};
+    std::uniform_int_distribution<int> numbers(20000, 32767);
+    // More than any test has. What is older was for tests that have ended.
+    constexpr std::size_t kept = 64;
+    static std::deque<std::unique_ptr<Descriptor>> reservations;
     std::vector<int> ports;
-    while (ports.size() < count) {
-        sockets.push_back(
-            std::make_unique<Descriptor>(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)));
-        sockaddr_in address = loopback(0);
-        socklen_t size = sizeof address;
-        auto* const generic = reinterpret_cast<sockaddr*>(&address);
-        if (::bind(sockets.back()->get(), generic, size) != 0 ||
-            ::getsockname(sockets.back()->get(), generic, &size) != 0) {
+    for (int attempt = 0; ports.size() < count; ++attempt) {
+        const int port = numbers(random);
+        if (auto reserved = reservation(port); reserved && is_free(port)) {
+            ports.push_back(port);
+            reservations.push_back(std::move(reserved));
+        } else if (attempt == 1000) {
             fail("bind to a free port");
         }
-        ports.push_back(ntohs(address.sin_port));
+        if (reservations.size() > kept) {
+            reservations.pop_front();
+        }
     }
     return ports;
 }

@@ -126,7 +126,8 @@ std::vector<pid_t> children_of(pid_t pid);
 /// A PATH on which everything is but one tool, by links in a folder that is made for it.
 std::string path_without(const std::string& tool, const Path& folder);
 
-/// Ports of 127.0.0.1 that nobody listens on.
+/// Ports of 127.0.0.1 that nobody listens on, and that no test of another process is given before
+/// this one ends.
 std::vector<int> free_ports(std::size_t count);
 
 /// What to ask for, and how.
