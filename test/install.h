@@ -164,12 +164,16 @@ class InstallOnDebian : public Install {
         write_program(root() / "bin/apxs", "[ \"$1 $2\" != '-q LIBEXECDIR' ] || { echo '" +
                                                modules().string() +
                                                "'; exit; }\nexec apxs \"$@\"\n");
-        environment_ = {"PATH=" + (package / "usr/sbin").string() + ":" + std::getenv("PATH"),
+        // Where systemd is in charge, it asks systemd, for the httpd of this machine.
+        const std::string apachectl = read_file(package / "usr/sbin/apache2ctl");
+        EXPECT_TRUE(contains(apachectl, "*systemd*)"));
+        write_file(root() / "sbin/apachectl", replaced(apachectl, "*systemd*)", "*no-init*)"));
+        fs::permissions(root() / "sbin/apachectl", fs::perms(0755));
+        environment_ = {"PATH=" + (root() / "sbin").string() + ":" +
+                            (package / "usr/sbin").string() + ":" + std::getenv("PATH"),
                         "APXS=" + (root() / "bin/apxs").string(),
                         "APACHE_CONFDIR=" + etc().string(),
-                        "APACHE_STATE_DIRECTORY=" + (root() / "state").string(),
-                        // Otherwise apachectl asks systemd, where there is one.
-                        "APACHE_STARTED_BY_SYSTEMD=1"};
+                        "APACHE_STATE_DIRECTORY=" + (root() / "state").string()};
         tool({"a2enmod", "-q", "mpm_event", "alias", "authz_core", "authz_host", "authn_core",
               "dir", "mime", "reqtimeout", "setenvif"});
         tool({"a2ensite", "-q", "000-default"});
