@@ -209,9 +209,12 @@ certificate_name() {
 # ask CERTIFICATE ADDRESS SCHEME NAME PORT [OPTION...]: prints what NAME answers at ADDRESS, or curl's
 # words; OPTIONs are curl's.
 ask() {
+    local trust=()
+    # Not for http, where a file need not be there, which curl has come to mind.
+    [[ $3 != https ]] || trust=(--cacert "$1")
     # Neither a proxy nor the user's own settings may come between. --connect-to goes without the
     # name, since curl would compare an IPv6 address as text.
-    curl -q --silent --show-error --globoff --noproxy '*' --max-time 5 --cacert "$1" \
+    curl -q --silent --show-error --globoff --noproxy '*' --max-time 5 "${trust[@]}" \
         --connect-to "::$(in_url "$2"):$5" "${@:6}" "$3://$(in_url "$4"):$5/" 2>&1
 }
 
@@ -225,7 +228,7 @@ temporary_folder() {
     [[ -n ${2-} ]] || next='set TMPDIR to a folder that you may write to, and that nobody else may change'
     [[ -d $folder && -w $folder && -x $folder ]] || fail "cannot write to the folder $(quote "$folder")" "$next"
     folder=$(absolute "$folder") || exit
-    keep_others_out "$folder" "$next"
+    [[ -n ${2-} ]] || keep_others_out "$folder" "$next"
     name=$(mktemp -u -- "$folder/${2:+.}mod_hello.$me.XXXXXX")
     [[ -n ${2-} ]] || remove_dead "$folder"
     printf -v "$variable" '%s' "$name"

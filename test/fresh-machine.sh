@@ -151,10 +151,16 @@ inside() {
     "${own_session[@]}" nsenter "--net=/proc/${network[0]}/ns/net" unshare --mount --pid --fork --kill-child sh -euc '
         tree=$1 home=$2 script=$3
         shift 3
+        # As the root of its own, and not by chroot: in there, nobody has namespaces.
+        mount --bind "$tree" "$tree"
         mount -t proc proc "$tree/proc"
         mount --rbind /dev "$tree/dev"
+        cd "$tree"
+        pivot_root . .
+        umount -l .
+        cd /
         exec env -i "HOME=$home" LANG=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-            DEBIAN_FRONTEND=noninteractive chroot "$tree" "$@" bash -euo pipefail -c "$script"
+            DEBIAN_FRONTEND=noninteractive "$@" bash -euo pipefail -c "$script"
     ' sh "$tree" "$home" "cd ~/mod_hello; $1" "${become[@]}" </dev/null &
     child=$!
     wait "$child" || status=$?

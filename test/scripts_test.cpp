@@ -64,6 +64,58 @@ TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
     EXPECT_NE(wrong.err.find("relaese"), std::string::npos) << wrong.err;
 }
 
+TEST(Scripts, RunByALinkAndByAnotherShell)
+{
+    const TemporaryFolder folder;
+    for (const char* const name : {"make-cert", "make-client-cert", "run", "install", "uninstall",
+                                   "setup", "test", "trust-cert", "soak"}) {
+        const Path link = folder.path() / (std::string("my-") + name);
+        fs::create_symlink(script(name), link);
+        for (const Strings& argv :
+             {Strings{link, "--help"}, Strings{"sh", script(name), "--help"}}) {
+            const Finished finished = run({.argv = argv});
+            EXPECT_EQ(finished.status, 0) << argv[0] << finished.err;
+            EXPECT_EQ(finished.err, "") << argv[0];
+        }
+    }
+}
+
+// It would first install what is missing.
+TEST(Scripts, ArgumentsAreLookedAtBeforeAnythingIsDone)
+{
+    const TemporaryFolder folder;
+    const std::string path = "PATH=" + path_without("cmake", folder.path() / "bin");
+    for (const Strings& options :
+         {Strings{"--nope"}, Strings{"--preset", "relaese"}, Strings{"-R", "Run", "--nope=1"}}) {
+        Command command{.argv = {script("test")}, .environment = {path}};
+        command.argv.insert(command.argv.end(), options.begin(), options.end());
+        const Finished finished = run(command);
+        EXPECT_EQ(finished.status, 2) << options[0] << finished.err;
+        EXPECT_NE(finished.err.find("expected"), std::string::npos) << finished.err;
+    }
+}
+
+// What a run has left in TMPDIR that was killed outright, and not what is in use.
+TEST(Scripts, RemoveWhatDeadRunsHaveLeft)
+{
+    const TemporaryFolder folder;
+    const Path dead = folder.path() / "mod_hello.run.aaaaaa";
+    const Path alive = folder.path() / "mod_hello.run.bbbbbb";
+    const Path others = folder.path() / "mod_hello.cccccc";
+    for (const Path& path : {dead, alive, others}) {
+        write_file(path / "password", "secret");
+        ASSERT_EQ(run({.argv = {"touch", "-d", "10 minutes ago", path}}).status, 0);
+    }
+    Process holder({.argv = {"flock", alive, "sh", "-c", "echo held; exec sleep 60"}});
+    ASSERT_TRUE(eventually([&] { return holder.out() == "held\n"; }));
+    run({.argv = {script("trust-cert"), "--remove", "--store", "nss", "nothing.crt"},
+         .environment = {"TMPDIR=" + folder.path().string(), "HOME=" + folder.path().string()}});
+    EXPECT_FALSE(fs::exists(dead));
+    EXPECT_TRUE(fs::exists(alive / "password"));
+    EXPECT_TRUE(fs::exists(others / "password"));
+    EXPECT_EQ(std::distance(fs::directory_iterator(folder.path()), {}), 2);
+}
+
 TEST(Scripts, EachNamesTheToolThatIsMissing)
 {
     const TemporaryFolder folder;
@@ -387,6 +439,132 @@ TEST_F(MakeCert, AsksForThePassPhraseAndShowsItToNobody)
         EXPECT_FALSE(unlocks("pass:"));
         fs::remove_all(tls);
     }
+}
+
+// Whoever can rename the folder that root works in says what root reads and writes there.
+TEST_F(MakeCert, WorksInNoFolderThatSomebodyElseMayChange)
+{
+    const Path theirs = folder() / "theirs";
+    fs::create_directories(theirs / "mine");
+    const auto refuse = [&](const Path& where, const std::string& why) {
+        for (const char* const name : {"make-cert", "make-client-cert"}) {
+            Command command{.argv = {script(name), "--dir", where}};
+            if (name == std::string("make-client-cert")) {
+                command.argv.insert(command.argv.end(), {"--name", "Ada", "--no-passphrase"});
+            }
+            const Finished finished = run(command);
+            EXPECT_EQ(finished.status, 1) << name << where << finished.out;
+            EXPECT_NE(finished.err.find("'" + theirs.string() + "' " + why), std::string::npos)
+                << finished.err;
+            EXPECT_NE(finished.err.find("Next: "), std::string::npos) << finished.err;
+        }
+        EXPECT_TRUE(fs::is_empty(theirs / "mine"));
+        EXPECT_FALSE(fs::exists(theirs / "new"));
+    };
+    fs::permissions(theirs, fs::perms(0777));
+    refuse(theirs / "mine", "may be written by everybody");
+    refuse(theirs / "new", "may be written by everybody");
+    // Everybody may put something there, and nobody may move it.
+    fs::permissions(theirs, fs::perms(01777));
+    EXPECT_EQ(run({.argv = {script("make-cert"), "--dir", theirs / "sticky"}}).status, 0);
+    fs::permissions(theirs, fs::perms(0755));
+    if (::getuid() == 0) {
+        ASSERT_EQ(run({.argv = {"chown", "www-data", theirs}}).status, 0);
+        refuse(theirs / "mine", "belongs to www-data");
+        refuse(theirs / "new", "belongs to www-data");
+        const Finished temporary =
+            run({.argv = {script("trust-cert"), "--remove", "--store", "nss", "nothing.crt"},
+                 .environment = {"TMPDIR=" + theirs.string()}});
+        EXPECT_EQ(temporary.status, 1);
+        EXPECT_NE(temporary.err.find("belongs to www-data"), std::string::npos) << temporary.err;
+    }
+}
+
+TEST_F(MakeCert, SaysWhoHasTheFolderLocked)
+{
+    Process holder({.argv = {"flock", folder(), "sh", "-c", "echo held; exec sleep 60"}});
+    ASSERT_TRUE(eventually([&] { return holder.out() == "held\n"; }));
+    Process making({.argv = {script("make-cert"), "--dir", folder()}});
+    EXPECT_TRUE(eventually([&] {
+        return making.err().find("waiting for it, for 30 s") != std::string::npos;
+    })) << making.err();
+    EXPECT_NE(making.err().find("process " + std::to_string(holder.pid())), std::string::npos)
+        << making.err();
+    holder.signal_group(SIGKILL);
+    EXPECT_EQ(making.wait(), 0) << making.err();
+    EXPECT_EQ(files(), all_three);
+}
+
+// A run that is killed outright can put nothing back; the next one does.
+TEST_F(MakeCert, TheNextRunPutsBackAndRemovesWhatAKilledOneLeft)
+{
+    ASSERT_EQ(make({}).status, 0);
+    const auto left = [&] {
+        const Strings names = files();
+        return std::any_of(names.begin(), names.end(),
+                           [](const std::string& name) { return name.starts_with("."); });
+    };
+    int killed = 0;
+    for (int delay = 0; delay < 40; ++delay) {
+        {
+            Process making({.argv = {script("make-cert"), "--dir", folder(), "--force"}});
+            eventually([&] { return making.ended(); }, std::chrono::milliseconds(10 * delay));
+            making.signal_group(SIGKILL);
+            making.wait();
+        }
+        killed += left() ? 1 : 0;
+        // What is there, is left alone, so that only what was left is seen to.
+        const Finished next = make({});
+        EXPECT_EQ(next.status, 1) << delay << next.out;
+        EXPECT_NE(next.err.find("exists, and nothing was changed"), std::string::npos)
+            << delay << next.err;
+        EXPECT_EQ(files(), all_three) << delay;
+        EXPECT_EQ(openssl({"x509", "-in", folder() / "server.crt", "-noout", "-pubkey"}),
+                  openssl({"pkey", "-in", folder() / "server.key", "-pubout"}))
+            << delay;
+    }
+    EXPECT_GT(killed, 0) << "no run was killed at the right moment";
+
+    // Right between the two: the old files are away, and some of the new ones are in their places.
+    const std::string key = read_file(folder() / "server.key");
+    const std::string certificate = read_file(folder() / "server.crt");
+    const Path work = folder() / ".mod_hello.make-cert.abcdef";
+    fs::create_directories(work / "new");
+    fs::create_directories(work / "old");
+    write_file(work / "files", "server.key\nserver.csr\nserver.crt\n");
+    for (const std::string& name : all_three) {
+        fs::rename(folder() / name, work / "old" / name);
+    }
+    write_file(folder() / "server.key", "new");
+    write_file(work / "new/server.csr", "new");
+    write_file(work / "new/server.crt", "new");
+    const Finished next = make({});
+    EXPECT_NE(next.err.find("back as they were before a run that was killed"), std::string::npos)
+        << next.err;
+    EXPECT_EQ(files(), all_three);
+    EXPECT_EQ(read_file(folder() / "server.key"), key);
+    EXPECT_EQ(read_file(folder() / "server.crt"), certificate);
+}
+
+TEST_F(MakeCert, TakesAFolderByItsWholeName)
+{
+    const Finished finished =
+        run({.argv = {script("make-cert"), "--dir", folder().string() + "/a\n"}});
+    EXPECT_EQ(finished.status, 2) << finished.out;
+    EXPECT_NE(finished.err.find("line break"), std::string::npos) << finished.err;
+    // A link to such a name, and being in it.
+    fs::create_directory(folder() / "b\n");
+    fs::create_directory(folder() / "b");
+    fs::create_directory_symlink("b\n", folder() / "link");
+    for (const std::string& argument : {std::string("link"), std::string("b\n/.")}) {
+        EXPECT_EQ(run({.argv = {"sh", "-c", "cd \"$0\" && \"$1\"", folder() / argument,
+                                script("make-cert")}})
+                      .status,
+                  2)
+            << argument;
+    }
+    EXPECT_TRUE(fs::is_empty(folder() / "b"));
+    EXPECT_TRUE(fs::is_empty(folder() / "b\n"));
 }
 
 TEST_F(MakeCert, OnlyOneOfTwoAtOnceMakesThem)
