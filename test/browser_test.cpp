@@ -366,6 +366,51 @@ TEST_F(Trust, TakesOutACertificateThatHasExpired)
     EXPECT_FALSE(contains(in_database(), "mod_hello"));
 }
 
+TEST_F(Trust, TakesOutWhatItOnceTrustedWhenTheFileIsGone)
+{
+    Strings names;
+    for (const char* const name : {"a", "b"}) {
+        make_cert(root() / name);
+        ASSERT_EQ(trust({"--store", "nss", root() / name / "server.crt"}).status, 0);
+        fs::copy_file(root() / name / "server.crt", certificate(),
+                      fs::copy_options::overwrite_existing);
+        names.push_back("mod_hello-" + fingerprint());
+        fs::remove_all(root() / name);
+    }
+    const std::string gone = root() / "a/server.crt";
+    const std::string both = in_database();
+    const Finished several = trust({"--store", "nss", "--remove", gone});
+    EXPECT_EQ(several.status, 1) << several.out;
+    for (const std::string& name : names) {
+        EXPECT_TRUE(contains(several.err, "--remove " + name)) << several.err;
+    }
+    EXPECT_EQ(in_database(), both);
+    const Finished named = trust({"--store", "nss", "--remove", names[0]});
+    EXPECT_EQ(named.status, 0) << named.err;
+    EXPECT_TRUE(contains(named.out, "--remove " + names[1])) << named.out;
+    EXPECT_FALSE(contains(in_database(), names[0]));
+    EXPECT_TRUE(contains(in_database(), names[1]));
+    const Finished last = trust({"--store", "nss", "--remove", gone});
+    EXPECT_EQ(last.status, 0) << last.err;
+    EXPECT_FALSE(contains(in_database(), "mod_hello"));
+    const Finished none = trust({"--store", "nss", "--remove", gone});
+    EXPECT_EQ(none.status, 0) << none.err;
+    EXPECT_TRUE(contains(none.out, "Nothing to take out")) << none.out;
+}
+
+// A database says what libraries certutil loads.
+TEST_F(Trust, ChangesNoDatabaseThatSomebodyElseMayChange)
+{
+    make_cert(root());
+    fs::create_directories(home() / ".pki/nssdb");
+    fs::permissions(home() / ".pki", fs::perms(0777));
+    const Finished finished = trust({"--store", "nss", certificate()});
+    EXPECT_EQ(finished.status, 1) << finished.out;
+    EXPECT_TRUE(contains(finished.err, "'" + (home() / ".pki").string() + "' may be written by"))
+        << finished.err;
+    EXPECT_TRUE(fs::is_empty(home() / ".pki/nssdb"));
+}
+
 TEST_F(Trust, LeavesTheRestOfABrokenDatabaseAlone)
 {
     make_cert(root());

@@ -98,12 +98,19 @@ TEST_F(InstallOnDebian, ServesAndUninstallPutsBackWhatWas)
 
     const Finished installed = install();
     ASSERT_EQ(installed.status, 0) << installed.err;
+    EXPECT_TRUE(contains(installed.out, url("http"))) << installed.out;
     EXPECT_TRUE(contains(installed.out, url("https"))) << installed.out;
+    EXPECT_FALSE(contains(installed.err, "is answered by")) << installed.err;
+    // With a certificate of its own, which is not that of scripts/run.
+    EXPECT_TRUE(
+        contains(installed.out, "trust-cert '" + (etc() / "hello/server.crt").string() + "'"))
+        << installed.out;
     EXPECT_EQ(ask().body, "Hello World!");
     EXPECT_EQ(fetch({.url = url("https") + "x", .ca = etc() / "hello/server.crt"}).status, 404);
     for (const char* const host : {"127.0.0.1", "localhost"}) {
         EXPECT_EQ(fetch({.url = url("http", host)}).body, "Hello World!") << host;
     }
+    EXPECT_EQ(fetch({.url = url("http"), .headers = {"Host: [::1]"}}).body, "Hello World!");
     EXPECT_EQ(fetch({.url = url("http"), .headers = {"Host: other"}}).body, page)
         << "the person's site has lost its place";
     EXPECT_EQ(fs::status(etc() / "hello/server.key").permissions(), fs::perms(0600));
@@ -617,6 +624,30 @@ TEST_F(InstallOnDebian, IsReachedByNameBesideAnotherSiteOnTheSamePort)
     const Finished installed = install();
     ASSERT_EQ(installed.status, 0) << installed.err;
     EXPECT_TRUE(contains(installed.out, url("https", "localhost"))) << installed.out;
+}
+
+// A site without ServerName has that of the server, which is 127.0.0.1 where a machine's name does
+// not resolve, or what somebody has said to be rid of the warning.
+TEST_F(InstallOnDebian, NamesWhatStandsInTheWayOfAnAddress)
+{
+    for (const std::string taken : {"127.0.0.1", "localhost"}) {
+        SCOPED_TRACE(taken);
+        write_file(etc() / "conf-available/name.conf", "ServerName " + taken + "\n");
+        const std::string free = taken == "localhost" ? "127.0.0.1" : "localhost";
+        const Finished installed = install();
+        ASSERT_EQ(installed.status, 0) << installed.err;
+        EXPECT_EQ(fetch({.url = url("http", free.c_str())}).body, "Hello World!");
+        EXPECT_TRUE(contains(installed.out, url("http", free.c_str()))) << installed.out;
+        EXPECT_FALSE(contains(installed.out, url("http", taken.c_str()))) << installed.out;
+        // Where the first that is asked answers, the other is of no interest.
+        EXPECT_EQ(
+            contains(installed.err, url("http") + " is answered by '" +
+                                        (etc() / "sites-enabled/000-default.conf").string() + "'"),
+            taken == "127.0.0.1")
+            << installed.err;
+        ASSERT_EQ(uninstall().status, 0);
+        stop();
+    }
 }
 
 /// A block of commands in the README, from the line that begins with this one to its end.
