@@ -341,7 +341,7 @@ configure() {
         : >"$log"
         [[ ! $file -nt $log ]] ||
             fail "$(quote "$checkout/$file") is from the future, $(date -r "$file"), by the clock of this machine, which says $(date)" \
-                "set the clock; or, where that is right: touch $(quote "$(shown "$checkout/$file")")"
+                "set the clock; or, where that is right: touch $(quote "$checkout/$file")"
     done
     cache=("$folder/CMakeCache.txt" "$folder/CMakeFiles")
     home=$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' "$folder/CMakeCache.txt" 2>/dev/null || true)
