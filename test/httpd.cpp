@@ -426,19 +426,22 @@ std::string path_without(const std::string& tool, const Path& folder)
 namespace {
 
 /// Keeps the tests of other processes from a port, by a name that only one socket of this network
-/// can have. Returns nothing where one of them has it.
-std::unique_ptr<Descriptor> reservation(int port)
+/// can have, and for as long as it is open. Returns that socket, or -1 where one of them has it.
+int reservation(int port)
 {
-    auto socket = std::make_unique<Descriptor>(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    const int socket = ::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     const std::string name = "hello-test-port-" + std::to_string(port);
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
     // After a zero: there is no file of that name.
     std::copy(name.begin(), name.end(), address.sun_path + 1);
     const std::size_t size = offsetof(sockaddr_un, sun_path) + 1 + name.size();
-    const bool is_ours = ::bind(socket->get(), reinterpret_cast<const sockaddr*>(&address),
-                                static_cast<socklen_t>(size)) == 0;
-    return is_ours ? std::move(socket) : nullptr;
+    if (::bind(socket, reinterpret_cast<const sockaddr*>(&address), static_cast<socklen_t>(size)) ==
+        0) {
+        return socket;
+    }
+    ::close(socket);
+    return -1;
 }
 
 bool is_free(int port)
@@ -458,17 +461,21 @@ std::vector<int> free_ports(std::size_t count)
     std::uniform_int_distribution<int> numbers(20000, 32767);
     // More than any test has. What is older was for tests that have ended.
     constexpr std::size_t kept = 64;
-    static std::deque<std::unique_ptr<Descriptor>> reservations;
+    static std::deque<int> reservations;
     std::vector<int> ports;
     for (int attempt = 0; ports.size() < count; ++attempt) {
         const int port = numbers(random);
-        if (auto reserved = reservation(port); reserved && is_free(port)) {
+        const int reserved = reservation(port);
+        if (reserved >= 0) {
+            reservations.push_back(reserved);
+        }
+        if (reserved >= 0 && is_free(port)) {
             ports.push_back(port);
-            reservations.push_back(std::move(reserved));
         } else if (attempt == 1000) {
             fail("bind to a free port");
         }
         if (reservations.size() > kept) {
+            ::close(reservations.front());
             reservations.pop_front();
         }
     }
