@@ -130,7 +130,7 @@ begin() {
     # shellcheck disable=SC2154
     ! $dry_run || return 0
     for folder in "$conf_dir" "$modules"; do
-        keep_others_out "$folder" "let nobody but root write to it (chown, chmod), and run this again"
+        keep_others_out "$folder" 'let nobody but you and root write to it (chown, chmod), and run this again'
     done
     exec 9<"$conf_dir"
     lock 9 "$conf_dir" 600

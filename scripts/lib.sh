@@ -80,64 +80,6 @@ absolute() {
     printf '%s%s' "${base%/}" "$rest"
 }
 
-# has_others GID: whether somebody else than this user and root is in that group, as far as can be seen.
-has_others() {
-    local entry user
-    user=$(id -un 2>/dev/null || true)
-    (($1 != 0)) || return 1
-    entry=$(getent group "$1" 2>/dev/null) || return 0
-    # A user's own group, as Debian makes them.
-    if (($1 == $(id -g))); then [[ ${entry%%:*} != "$user" ]] && return 0; fi
-    {
-        tr ',' '\n' <<<"${entry##*:}"
-        getent passwd | awk -F: -v gid="$1" '$4 == gid { print $1 }'
-    } | grep -qvxF -e '' -e root -e "${user:-root}"
-}
-
-# keep_others_out FOLDER NEXT: ends the script where somebody who is neither this user nor root may
-# write to FOLDER, or to a folder that it lies in: whoever can rename a folder of ours can put another
-# one in its place, and say what is read and written there. As sshd does (StrictModes). FOLDER is as
-# absolute makes it; what of it is not there yet is passed over.
-keep_others_out() {
-    local folder=$1 uid gid mode why overflow=-1
-    # In a container without root, this is everybody outside: what is theirs, they can change anyway.
-    [[ $(cat /proc/self/uid_map 2>/dev/null) =~ ^\ *0\ +0\ +4294967295$ || ! -r /proc/sys/kernel/overflowuid ]] ||
-        overflow=$(</proc/sys/kernel/overflowuid)
-    while [[ ! -e $folder && ! -L $folder ]]; do
-        folder=${folder%/*}
-        folder=${folder:-/}
-    done
-    while true; do
-        read -r uid gid mode < <(stat -c '%u %g %a' -- "$folder") || fail "cannot look at the folder $(quote "$folder")" "$2"
-        mode=$((8#$mode))
-        why=
-        if ((uid != 0 && uid != EUID && uid != overflow)); then
-            why="belongs to $(stat -c %U -- "$folder")"
-        elif ((mode & 01000)); then
-            : # everybody may write, and touch nobody else's
-        elif ((mode & 02)); then
-            why='may be written by everybody'
-        elif ((mode & 020)) && has_others "$gid"; then
-            why="may be written by the group $(stat -c %G -- "$folder")"
-        fi
-        [[ -z $why ]] ||
-            fail "$(quote "$folder") $why, who could change what $(id -un) makes in $(quote "$1"); nothing was made" "$2"
-        [[ $folder != / ]] || return 0
-        folder=${folder%/*}
-        folder=${folder:-/}
-    done
-}
-
-# as_owner: what a command begins with that makes something in the checkout. What root leaves there,
-# its owner could not build over.
-as_owner=()
-read -r uid gid user < <(stat -c '%u %g %U' -- "$checkout" 2>/dev/null) || true
-if ((EUID == 0)) && [[ ${uid:-0} != 0 ]] && command -v setpriv >/dev/null; then
-    home=$(getent passwd "$uid" | cut -d: -f6 || true)
-    as_owner=(setpriv "--reuid=$uid" "--regid=$gid" --clear-groups env "HOME=${home:-/}" "USER=$user" "LOGNAME=$user")
-fi
-unset uid gid user home
-
 is_ipv4() {
     local LC_ALL=C octet='(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])'
     [[ $1 =~ ^$octet(\.$octet){3}$ ]]
@@ -218,6 +160,59 @@ ask() {
         --connect-to "::$(in_url "$2"):$5" "${@:6}" "$3://$(in_url "$4"):$5/" 2>&1
 }
 
+# ---------------------------------------------------------------------------
+# Where nobody else may write, and nobody else works
+
+# has_others GID: whether somebody else than this user and root is in that group, as far as can be seen.
+has_others() {
+    local entry user others
+    user=$(id -un 2>/dev/null || true)
+    (($1 != 0)) || return 1
+    entry=$(getent group "$1" 2>/dev/null) || return 0
+    # A user's own group, as Debian makes them.
+    if (($1 == $(id -g))); then [[ ${entry%%:*} != "$user" ]] && return 0; fi
+    # All of it is read: a "grep -q" would end the others early, and that be a failure.
+    others=$({
+        tr ',' '\n' <<<"${entry##*:}"
+        getent passwd | awk -F: -v gid="$1" '$4 == gid { print $1 }'
+    } | grep -vxF -e '' -e root -e "${user:-root}" || true)
+    [[ -n $others ]]
+}
+
+# keep_others_out FOLDER NEXT: ends the script where somebody who is neither this user nor root may
+# write to FOLDER, or to a folder that it lies in: whoever can rename a folder of ours can put another
+# one in its place, and say what is read and written there. As sshd does (StrictModes). FOLDER is as
+# absolute makes it; what of it is not there yet is passed over.
+keep_others_out() {
+    local folder=$1 uid gid mode why overflow=-1
+    # In a container without root, this is everybody outside: what is theirs, they can change anyway.
+    [[ $(cat /proc/self/uid_map 2>/dev/null) =~ ^\ *0\ +0\ +4294967295$ || ! -r /proc/sys/kernel/overflowuid ]] ||
+        overflow=$(</proc/sys/kernel/overflowuid)
+    while [[ ! -e $folder && ! -L $folder ]]; do
+        folder=${folder%/*}
+        folder=${folder:-/}
+    done
+    while true; do
+        read -r uid gid mode < <(stat -c '%u %g %a' -- "$folder") || fail "cannot look at the folder $(quote "$folder")" "$2"
+        mode=$((8#$mode))
+        why=
+        if ((uid != 0 && uid != EUID && uid != overflow)); then
+            why="belongs to $(stat -c %U -- "$folder")"
+        elif ((mode & 01000)); then
+            : # everybody may write, and touch nobody else's
+        elif ((mode & 02)); then
+            why='may be written by everybody'
+        elif ((mode & 020)) && has_others "$gid"; then
+            why="may be written by the group $(stat -c %G -- "$folder")"
+        fi
+        [[ -z $why ]] ||
+            fail "$(quote "$folder") $why, who could change what $(id -un) makes in $(quote "$1"); nothing was made" "$2"
+        [[ $folder != / ]] || return 0
+        folder=${folder%/*}
+        folder=${folder:-/}
+    done
+}
+
 # temporary_folder VARIABLE [FOLDER [DESCRIPTOR]]: makes a folder for this user alone, in FOLDER or where TMPDIR says.
 # VARIABLE has its name before it is there: at whatever moment a signal comes, the exit trap knows
 # what to remove, while "mktemp -d" may have made it and end before it says so. Where TMPDIR says, it
@@ -281,6 +276,9 @@ lock() {
             'wait until that has ended, or end it, and run this again'
 }
 
+# ---------------------------------------------------------------------------
+# Programs that are waited for
+
 exit_on_signals() {
     trap 'exit 129' HUP
     trap 'exit 130' INT
@@ -330,6 +328,27 @@ fail_of_space() {
     fail "no space left in '$where'" 'free some, and run this again'
 }
 cache=()
+
+# stop_child: for the exit trap, ends what quietly was waiting for.
+stop_child() {
+    [[ -n $child ]] || return 0
+    kill -TERM -- "-$child" 2>/dev/null || kill -TERM "$child" 2>/dev/null || true
+    wait "$child" 2>/dev/null || true
+    child=
+}
+
+# ---------------------------------------------------------------------------
+# Builds, as the owner of the checkout
+
+# as_owner: what a command begins with that makes something in the checkout. What root leaves there,
+# its owner could not build over.
+as_owner=()
+read -r uid gid user < <(stat -c '%u %g %U' -- "$checkout" 2>/dev/null) || true
+if ((EUID == 0)) && [[ ${uid:-0} != 0 ]] && command -v setpriv >/dev/null; then
+    home=$(getent passwd "$uid" | cut -d: -f6 || true)
+    as_owner=(setpriv "--reuid=$uid" "--regid=$gid" --clear-groups env "HOME=${home:-/}" "USER=$user" "LOGNAME=$user")
+fi
+unset uid gid user home
 
 # configure LOG WHAT PRESET FOLDER [ARGUMENT...]: has CMake configure the build in FOLDER, which is in the
 # checkout; anew where the checkout has moved. The current folder is the checkout.
@@ -385,14 +404,6 @@ build_module() {
         fail "the build did not make $(quote "$checkout/$folder/mod_hello.so")" "see $(quote "$checkout/CMakeLists.txt")"
     [[ -z $copy ]] || cp -- "$checkout/$folder/mod_hello.so" "$copy"
     exec {descriptor}<&-
-}
-
-# stop_child: for the exit trap, ends what quietly was waiting for.
-stop_child() {
-    [[ -n $child ]] || return 0
-    kill -TERM -- "-$child" 2>/dev/null || kill -TERM "$child" 2>/dev/null || true
-    wait "$child" 2>/dev/null || true
-    child=
 }
 
 # ---------------------------------------------------------------------------
@@ -490,12 +501,13 @@ recover() {
             [[ ! -e $left/new/$file ]] || complete=false
         done
         if ! $complete; then
-            work=$left
+            # In one step: the exit trap goes on with it, and then removes work.
+            work=$left renaming=true
             put_back || {
-                work= # which the exit trap would remove
+                work='' renaming=false
                 fail "could not put back the files that a run that was killed has left in $(quote "$left")" 'move them by hand'
             }
-            work=
+            work='' renaming=false
             printf '%s: put the files in %s back as they were before a run that was killed\n' "$me" "$(quote "$(shown "$dir")")" >&2
         fi
         rm -rf -- "$left"

@@ -404,11 +404,19 @@ TEST_F(Trust, ChangesNoDatabaseThatSomebodyElseMayChange)
     make_cert(root());
     fs::create_directories(home() / ".pki/nssdb");
     fs::permissions(home() / ".pki", fs::perms(0777));
-    const Finished finished = trust({"--store", "nss", certificate()});
-    EXPECT_EQ(finished.status, 1) << finished.out;
-    EXPECT_TRUE(contains(finished.err, "'" + (home() / ".pki").string() + "' may be written by"))
-        << finished.err;
-    EXPECT_TRUE(fs::is_empty(home() / ".pki/nssdb"));
+    write_file(home() / ".pki/nssdb/cert9.db", "somebody's");
+    // Not even to look for what was once trusted.
+    for (const Strings& options : {Strings{certificate()}, Strings{"--remove", certificate()},
+                                   Strings{"--remove", root() / "gone.crt"}}) {
+        Strings argv{"--store", "nss"};
+        argv.insert(argv.end(), options.begin(), options.end());
+        const Finished finished = trust(argv);
+        EXPECT_EQ(finished.status, 1) << finished.out;
+        EXPECT_TRUE(
+            contains(finished.err, "'" + (home() / ".pki").string() + "' may be written by"))
+            << finished.err;
+    }
+    EXPECT_EQ(read_file(home() / ".pki/nssdb/cert9.db"), "somebody's");
 }
 
 TEST_F(Trust, LeavesTheRestOfABrokenDatabaseAlone)

@@ -469,6 +469,12 @@ TEST_F(MakeCert, WorksInNoFolderThatSomebodyElseMayChange)
     EXPECT_EQ(run({.argv = {script("make-cert"), "--dir", theirs / "sticky"}}).status, 0);
     fs::permissions(theirs, fs::perms(0755));
     if (::getuid() == 0) {
+        ASSERT_EQ(run({.argv = {"chgrp", "www-data", theirs}}).status, 0);
+        fs::permissions(theirs, fs::perms(0775));
+        for (int i = 0; i < 20; ++i) {
+            refuse(theirs / "mine", "may be written by the group www-data");
+        }
+        fs::permissions(theirs, fs::perms(0755));
         ASSERT_EQ(run({.argv = {"chown", "www-data", theirs}}).status, 0);
         refuse(theirs / "mine", "belongs to www-data");
         refuse(theirs / "new", "belongs to www-data");
