@@ -123,6 +123,16 @@ httpd_of() {
     printf '%s/%s' "$folder" "$name"
 }
 
+# tls_groups MODULES: what HELLO_TLS_GROUPS of tls.conf is to be for the mod_ssl in that folder, or
+# nothing. Only OpenSSL knows what it knows, and httpd asks it too late: at its start. "?" is for
+# where a policy (FIPS) takes the group away (SSL_CTX_set1_groups_list(3)).
+tls_groups() {
+    local library
+    library=$(ldd "$1/mod_ssl.so" 2>/dev/null | sed -n 's/^[[:space:]]*libssl\.[^ ]* => \(\/.*\) (0x[0-9a-f]*)$/\1/p') || true
+    [[ -z $library ]] || ! LC_ALL=C grep -q X25519MLKEM768 "$library" ||
+        printf '?X25519MLKEM768:X25519:prime256v1:secp384r1'
+}
+
 # check_port OPTION PORT
 check_port() {
     if [[ ! $2 =~ ^[1-9][0-9]{0,4}$ ]] || (($2 > 65535)); then

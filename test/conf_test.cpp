@@ -156,6 +156,15 @@ TEST_F(Conf, TlsSuitesHaveForwardSecrecyUnlessTheDocumentIsAskedFor)
     EXPECT_EQ(handshake(with).status, 0);
 }
 
+TEST_F(Conf, TlsGroupsAreTheUsersChoice)
+{
+    start_private_server();
+    EXPECT_EQ(key_exchange(https_port(), root() / "server.crt"), "X25519");
+    stop();
+    start_file(conf("httpd.conf"), with_pair({"HELLO_TLS_GROUPS X448"}));
+    EXPECT_EQ(key_exchange(https_port(), root() / "server.crt"), "X448");
+}
+
 TEST_F(Conf, TlsSessionsAreResumedFromTheCache)
 {
     start_private_server();

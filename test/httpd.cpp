@@ -17,6 +17,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
+#include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <deque>
@@ -618,6 +619,29 @@ std::vector<std::string> members(const std::optional<std::string>& header)
     }
     std::sort(result.begin(), result.end());
     return result;
+}
+
+std::string key_exchange(int port, const Path& ca)
+{
+    const Finished finished =
+        run({.argv = {"openssl", "s_client", "-tls1_3", "-brief", "-verify_return_error", "-CAfile",
+                      ca, "-connect", "127.0.0.1:" + std::to_string(port)}});
+    const std::string said = finished.out + finished.err;
+    // Before 3.5, and since then.
+    static const std::regex line("(?:Server Temp Key|Negotiated TLS1.3 group): ([^,\n]+)");
+    std::smatch found;
+    return finished.status == 0 && std::regex_search(said, found, line) ? found.str(1) : said;
+}
+
+std::string best_key_exchange()
+{
+    const std::string version = run({.argv = {"openssl", "version"}}).out;
+    int major = 0;
+    int minor = 0;
+    if (std::sscanf(version.c_str(), "OpenSSL %d.%d", &major, &minor) != 2) {
+        fail("openssl version: " + version);
+    }
+    return std::pair(major, minor) >= std::pair(3, 5) ? "X25519MLKEM768" : "X25519";
 }
 
 std::string exchange(int port, std::string_view bytes)

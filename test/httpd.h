@@ -166,6 +166,14 @@ std::vector<std::string> members(const std::optional<std::string>& header);
 /// until the server closes the connection.
 std::string exchange(int port, std::string_view bytes);
 
+/// The group of a verified TLS 1.3 handshake with 127.0.0.1, by the name that openssl
+/// has for it, such as "X25519"; or all that openssl says, where it fails.
+std::string key_exchange(int port, const Path& ca);
+
+/// The first group of HELLO_TLS_GROUPS that openssl's own client and this machine's
+/// mod_ssl have in common: X25519MLKEM768 from OpenSSL 3.5 on, else X25519.
+std::string best_key_exchange();
+
 /// A key and a certificate made by scripts/make-cert: server.key and server.crt.
 void make_cert(const Path& folder, const std::vector<std::string>& options = {});
 

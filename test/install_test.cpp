@@ -117,6 +117,7 @@ TEST_F(InstallOnDebian, ServesAndUninstallPutsBackWhatWas)
     const std::string curl = installed.out.substr(installed.out.find("curl --cacert"));
     EXPECT_EQ(run({.argv = {"sh", "-c", curl.substr(0, curl.find('\n')) + " --silent"}}).out,
               "Hello World!");
+    EXPECT_EQ(key_exchange(ports_[1], etc() / "hello/server.crt"), best_key_exchange());
 
     // Once more: nothing is made anew.
     const auto with = state();

@@ -36,9 +36,9 @@ known() {
 cert_chain_of_trust|failed (self signed).|the certificate is self-made: clients trust it by trust-cert, or have one by acme.conf
 cert_revocation|Neither CRL nor OCSP URI provided|no authority has issued the certificate, so none can revoke it
 cipher_order|NOT a cipher order configured|every suite is a good one, and the client takes the one it is fastest at (Mozilla's guideline; testssl.sh 3.2 no longer minds)
-FS_KEMs|No KEMs offered|X25519MLKEM768 needs OpenSSL 3.5, and with an older one httpd does not start
 overall_grade|T|what testssl.sh 3.2 sums up where the chain of trust fails, whatever else it finds
 END
+    [[ -n $groups ]] || printf 'FS_KEMs|No KEMs offered|X25519MLKEM768 needs OpenSSL 3.5, and with an older one httpd does not start\n'
 }
 
 reports=
@@ -89,6 +89,7 @@ need_tools --scan cmake curl openssl sslscan jq timeout setsid
 apxs=$(find_apxs) || fail 'neither apxs nor apxs2 is on PATH' "run $(quote "$scripts/setup") --run"
 httpd_program=$(httpd_of "$apxs")
 modules=$("$apxs" -q LIBEXECDIR)
+groups=$(tls_groups "$modules")
 
 if [[ -n $reports ]]; then
     reports=$(absolute "$reports") || exit 1
@@ -125,6 +126,7 @@ serve() {
             "HELLO_CERTIFICATE \"$work/$name/server.crt\"" "HELLO_KEY \"$work/$name/server.key\"" "$@"; do
             arguments+=(-C "Define $define")
         done
+        [[ -z $groups ]] || arguments+=(-C "Define HELLO_TLS_GROUPS \"$groups\"")
         for module in headers rewrite; do
             arguments+=(-C "LoadModule ${module}_module \"$modules/mod_$module.so\"")
         done

@@ -1365,6 +1365,7 @@ TEST_F(Run, ServesFromReadyToTheEnd)
         EXPECT_EQ(fetch({.url = url("https", 1), .ca = certificate}).body, "Hello World!");
         const Finished pasted = run({.argv = {"sh", "-c", curl + " --silent"}});
         EXPECT_EQ(pasted.out, "Hello World!") << pasted.err;
+        EXPECT_EQ(key_exchange(ports_[1], certificate), best_key_exchange());
 
         if (to_group) {
             process.signal_group(signal);
