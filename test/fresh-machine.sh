@@ -266,6 +266,7 @@ as_root apt-get -qq install --no-install-recommends lintian >/dev/null 2>&1
 # The one that CMakeLists.txt explains.
 lintian --allow-root --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs /tmp/deb1/*.deb
 lintian --allow-root --fail-on error,warning /tmp/deb2/*.deb
+dpkg-deb -f /tmp/deb2/*.deb Depends
 # The server of the step before has ended with that step.
 as_root rm -f /var/run/apache2/apache2.pid
 as_root apt-get -qq install --no-install-recommends apache2 >/dev/null 2>&1
@@ -331,7 +332,21 @@ answers "a file"
 say removed
 as_root dpkg -i /tmp/deb2/*.deb >/dev/null
 answers "Hello World!"
-as_root dpkg -P libapache2-mod-hello
+# A configuration that cannot do without it: the server that runs goes on, and the user is told.
+echo "HelloMessage \"Hello World!\"" | as_root tee /etc/apache2/conf-available/needs.conf >/dev/null
+as_root a2enconf -q needs
+as_root apachectl graceful
+as_root dpkg -r libapache2-mod-hello 2>&1 | tee /tmp/removal
+grep -q "will not start again: .*/needs.conf: Invalid command .HelloMessage" /tmp/removal
+grep -q "^Next: .*/etc/apache2/conf-enabled/mine.conf /etc/apache2/conf-enabled/needs.conf" /tmp/removal
+answers "Hello World!"
+as_root dpkg -i /tmp/deb2/*.deb >/dev/null
+as_root a2disconf -q needs
+as_root rm /etc/apache2/conf-available/needs.conf
+as_root apachectl graceful
+answers "Hello World!"
+as_root dpkg -P libapache2-mod-hello 2>&1 | tee /tmp/removal
+grep -q "by /etc/apache2/conf-enabled/mine.conf, are Apache.s own again" /tmp/removal
 answers "a file"
 say purged
 touch /tmp/enough

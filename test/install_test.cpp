@@ -18,6 +18,19 @@
 namespace hello {
 namespace {
 
+// As after setup --run, which brings nothing of the tests'.
+TEST(CMakeConfigure, SaysInOneLineThatThereIsNothingToTestWith)
+{
+    const TemporaryFolder folder;
+    const Finished configured = run(
+        {.argv = {"cmake", "-S", source_dir(), "-B", folder.path() / "build", "--preset", "release",
+                  "-DCMAKE_FIND_ROOT_PATH=/nowhere", "-DCMAKE_FIND_ROOT_PATH_MODE_PACKAGE=ONLY"}});
+    EXPECT_EQ(configured.status, 0);
+    EXPECT_EQ(configured.err, "");
+    EXPECT_TRUE(contains(configured.out, "-- The tests are not built: ")) << configured.out;
+    EXPECT_TRUE(contains(configured.out, "(scripts/setup installs them)\n")) << configured.out;
+}
+
 TEST(CMakeInstall, PutsAllBelowDestdirAndPrefix)
 {
     const TemporaryFolder folder;
