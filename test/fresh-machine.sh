@@ -159,8 +159,9 @@ inside() {
         pivot_root . .
         umount -l .
         cd /
-        exec env -i "HOME=$home" LANG=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-            DEBIAN_FRONTEND=noninteractive "$@" bash -euo pipefail -c "$script"
+        # This shell is process 1, and waits for those that lose their parents.
+        env -i "HOME=$home" LANG=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+            DEBIAN_FRONTEND=noninteractive "$@" bash -euo pipefail -c "$script" || exit
     ' sh "$tree" "$home" "cd ~/mod_hello; $1" "${become[@]}" </dev/null &
     child=$!
     wait "$child" || status=$?

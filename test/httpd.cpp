@@ -377,7 +377,7 @@ int Process::wait(std::chrono::milliseconds deadline)
 
 bool Process::group_alive() const
 {
-    return ::kill(-pid_, 0) == 0;
+    return is_running(-pid_);
 }
 
 const std::string& Process::out()
@@ -397,6 +397,31 @@ Finished run(const Command& command)
     Process process(command);
     const int status = process.wait(std::chrono::minutes(2));
     return {status, process.out(), process.err()};
+}
+
+bool is_running(pid_t id)
+{
+    if (::kill(id, 0) != 0) {
+        return false;
+    }
+    for (const auto& entry : fs::directory_iterator("/proc")) {
+        const std::string name = entry.path().filename();
+        if (name.find_first_not_of("0123456789") != std::string::npos ||
+            (id > 0 && name != std::to_string(id))) {
+            continue;
+        }
+        // The program's name, which may hold anything, stands in parentheses; see proc(5).
+        const std::string stat = read_file(entry.path() / "stat");
+        std::istringstream in(stat.substr(std::min(stat.size(), stat.rfind(')') + 1)));
+        char state = 'Z';
+        pid_t parent = 0;
+        pid_t group = 0;
+        in >> state >> parent >> group;
+        if (state != 'Z' && state != 'X' && (id > 0 || group == -id)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 std::vector<pid_t> children_of(pid_t pid)

@@ -120,6 +120,10 @@ struct Finished {
 /// Runs a command to its end.
 Finished run(const Command& command);
 
+/// Whether a process or, where the number is negative, any of a group is there and has not ended.
+/// In a container without an init, nobody waits for one whose parent is gone.
+bool is_running(pid_t id);
+
 /// The processes that a process has started and that have not been waited for.
 std::vector<pid_t> children_of(pid_t pid);
 

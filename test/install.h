@@ -215,7 +215,7 @@ class InstallOnDebian : public Install {
         const std::string text = read_file(root() / "run/apache2.pid");
         return text.empty() ? 0 : std::stoi(text);
     }
-    bool serves() const { return server() != 0 && ::kill(server(), 0) == 0; }
+    bool serves() const { return server() != 0 && is_running(server()); }
 
     void start()
     {
@@ -227,7 +227,7 @@ class InstallOnDebian : public Install {
     {
         await_idleness(ports_);
         if (const pid_t pid = server(); pid != 0 && ::kill(pid, SIGTERM) == 0) {
-            EXPECT_TRUE(eventually([&] { return ::kill(pid, 0) != 0; }));
+            EXPECT_TRUE(eventually([&] { return !is_running(pid); }));
         }
     }
 
