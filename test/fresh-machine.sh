@@ -193,7 +193,10 @@ make_machine() {
         mkdir -- "$tree/root/mod_hello"
         inside 'apt-get -qq update; apt-get -qq install --no-install-recommends sudo >/dev/null 2>&1
             useradd --create-home --shell /bin/bash ada
-            echo "ada ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ada'
+            echo "ada ALL=(ALL) NOPASSWD: ALL" >/etc/sudoers.d/ada
+            useradd bob
+            echo bob:right | chpasswd
+            chmod 755 /home/ada'
         rmdir -- "$tree/root/mod_hello"
     fi
     who=$2
@@ -209,6 +212,17 @@ sudo_of='if ((EUID == 0)); then as_root() { "$@"; }; else as_root() { sudo "$@";
 '
 # shellcheck disable=SC2016
 run='
+# Whom sudo does not let, whatever password he types.
+if ((EUID != 0)); then
+    for password in wrong right; do
+        if for try in $(seq 20); do sleep 1; echo "$password"; done 2>/dev/null |
+            sudo runuser -u bob -- script -qec "scripts/setup --run" /dev/null >/tmp/setup.out; then
+            exit 1
+        fi
+        cat /tmp/setup.out
+        grep -q "^setup: sudo did not run apt-get .*nothing was installed" /tmp/setup.out
+    done
+fi
 scripts/run >/tmp/run.out &
 server=$!
 until grep -q "^Ctrl-C" /tmp/run.out; do
