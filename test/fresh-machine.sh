@@ -352,12 +352,12 @@ echo "HelloMessage \"Hello World!\"" | as_root tee /etc/apache2/conf-available/n
 as_root a2enconf -q needs
 as_root apachectl graceful
 as_root dpkg -r libapache2-mod-hello 2>&1 | tee /tmp/removal
-grep -q "will not start again: .*/needs.conf: Invalid command .HelloMessage" /tmp/removal
-grep -q "^Next: .*/etc/apache2/conf-enabled/mine.conf /etc/apache2/conf-enabled/needs.conf" /tmp/removal
+grep -q "will not start again: Syntax error on line 1 of .*/needs.conf: Invalid command .HelloMessage.$" /tmp/removal
+grep -q "^Next: .*/etc/apache2/conf-enabled/mine.conf, /etc/apache2/conf-enabled/needs.conf" /tmp/removal
 answers "Hello World!"
 as_root dpkg -i /tmp/deb2/*.deb >/dev/null
 as_root a2disconf -q needs
-as_root rm /etc/apache2/conf-available/needs.conf
+as_root rm /etc/apache2/conf-available/needs.conf /var/lib/apache2/conf/disabled_by_admin/needs
 as_root apachectl graceful
 answers "Hello World!"
 as_root dpkg -P libapache2-mod-hello 2>&1 | tee /tmp/removal
