@@ -1379,6 +1379,33 @@ TEST_F(Run, ServesFromReadyToTheEnd)
     }
 }
 
+// Whoever comes second takes the pair that the first one has made.
+TEST_F(Run, TwoFirstRunsAtOnceServeTheSamePair)
+{
+    const std::vector<int> others = free_ports(2);
+    Process first(command());
+    Process second(command(
+        {"--http-port", std::to_string(others[0]), "--https-port", std::to_string(others[1])}));
+    for (Process* const process : {&first, &second}) {
+        ASSERT_TRUE(eventually([&] {
+            return process->ended() || process->out().find("Ctrl-C") != std::string::npos;
+        })) << process->out()
+            << process->err();
+        ASSERT_FALSE(process->ended()) << process->err();
+    }
+    for (const int port : {ports_[1], others[1]}) {
+        EXPECT_EQ(fetch({.url = "https://127.0.0.1:" + std::to_string(port) + "/",
+                         .ca = folder_.path() / "tls/server.crt"})
+                      .body,
+                  "Hello World!");
+    }
+    for (Process* const process : {&first, &second}) {
+        process->signal_group(SIGINT);
+        EXPECT_EQ(process->wait(), 0) << process->err();
+    }
+    EXPECT_TRUE(left_nothing());
+}
+
 TEST_F(Run, ServesRecipesAndTheCommandsOfTheirHeadsWork)
 {
     const std::vector<Strings> all{{"acme-answer", "balancer", "drain", "errors", "health", "login",
