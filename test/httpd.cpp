@@ -652,8 +652,8 @@ std::string key_exchange(int port, const Path& ca)
         run({.argv = {"openssl", "s_client", "-tls1_3", "-brief", "-verify_return_error", "-CAfile",
                       ca, "-connect", "127.0.0.1:" + std::to_string(port)}});
     const std::string said = finished.out + finished.err;
-    // Before 3.5, and since then.
-    static const std::regex line("(?:Server Temp Key|Negotiated TLS1.3 group): ([^,\n]+)");
+    // 3.0, 3.5 and newer, and both of these for a group of two.
+    static const std::regex line("(?:Server Temp Key|Peer Temp Key|Negotiated TLS1.3 group): ([^,\n]+)");
     std::smatch found;
     return finished.status == 0 && std::regex_search(said, found, line) ? found.str(1) : said;
 }
