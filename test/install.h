@@ -136,6 +136,8 @@ class InstallOnDebian : public Install {
         for (const char* const name : {"modules", "state", "run", "lock", "log"}) {
             fs::create_directories(root() / name);
         }
+        // The one that httpd loads.
+        fs::create_symlink(httpd_modules() / "mod_ssl.so", modules() / "mod_ssl.so");
         fs::copy(package / "etc/apache2", etc(),
                  fs::copy_options::recursive | fs::copy_options::copy_symlinks);
         const passwd* const user = ::getpwuid(::getuid());

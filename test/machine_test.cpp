@@ -151,9 +151,11 @@ TEST(Machine, WithoutHttpdADryRunOfInstallSaysWhatItWouldDo)
     for (const char* const name : {"apxs2", "a2enmod"}) {
         fs::remove(path / name);
     }
+    write_file(folder.path() / "dpkg/status", "");
     const Finished finished =
         run({.argv = {source_dir() / "scripts/install", "--dry-run"},
              .environment = {"PATH=" + path.string(),
+                             "DPKG_ADMINDIR=" + (folder.path() / "dpkg").string(),
                              "APACHE_CONFDIR=" + (folder.path() / "etc").string()}});
     EXPECT_EQ(finished.status, 0) << finished.err;
     for (const std::string part : {"apt-get -q -y", "/usr/lib/apache2/modules/mod_hello.so",
