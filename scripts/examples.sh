@@ -57,6 +57,10 @@ example_uses() { example_has "$1" "\${$2}"; }
 # brings_site NAME: whether it stands instead of hello.conf.
 brings_site() { example_has "$1" '^<VirtualHost'; }
 
+# site_greets: whether conf/hello.conf says what the module says by itself. One that the user has
+# changed may say what it likes.
+site_greets() { ! grep -qE '^[[:space:]]*<?Hello[A-Z]' -- "$checkout/conf/hello.conf"; }
+
 # example_trial NAME: the commands to see it work, as they stand in its head.
 example_trial() {
     sed -n '2s/^# See it work: //p' "$recipes/$1.conf"
@@ -104,7 +108,7 @@ show_trial() {
 # from outside.
 example_check() {
     case $2-$1 in
-        *-health | *-drain) printf '/healthz 200' ;;
+        *-health | *-drain | *-node) printf '/healthz 200' ;;
         *-whoami) printf '/whoami 200|308' ;;
         *-routes) printf '/hello/Ada 200|308' ;;
         *-matrix) printf '/.well-known/matrix/server 200|308' ;;

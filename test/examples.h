@@ -52,6 +52,7 @@ class ExampleTest : public HttpdTest {
         return "Define HELLO_MATRIX chat.example.org\n"
                "Define HELLO_ACME_THUMBPRINT thumb\n"
                "Define HELLO_BALANCER 127.0.0.7\n"
+               "Define HELLO_TICKET_KEY ticket.key\n"
                "Define HELLO_DOMAIN www.example.org\n"
                "Define HELLO_ACME_CONTACT webmaster@example.org\n";
     }
@@ -82,6 +83,7 @@ inline std::string trial_result(const std::string& name)
         {"login", "location: /login[?]to=/private"},
         {"maintenance", "503 [^]*We are back soon"},
         {"matrix", R"("m.server": "[a-z.]*example.org:443")"},
+        {"node", "200[^]*\nok[^]*404[^]*draining"},
         {"production", "max-age=63072000[^]*Hello World!"},
         {"redirect", "308 [^]*max-age=300[^]*Hello World!"},
         {"routes", "<h1>Hello Ada!</h1>"},

@@ -26,13 +26,15 @@ TEST_F(Examples, EachOpensWithWhatItIsForAndHowToSeeIt)
     const std::string tests = read_file(source_dir() / "test/examples_test.cpp") +
                               read_file(source_dir() / "test/credentials_test.cpp") +
                               read_file(source_dir() / "test/acme_test.cpp") +
-                              read_file(source_dir() / "test/balancer_test.cpp");
+                              read_file(source_dir() / "test/balancer_test.cpp") +
+                              read_file(source_dir() / "test/cluster_test.cpp");
     // These are for a whole server, and have virtual hosts of their own.
     const std::set<std::string> whole{"acme.conf", "client-cert.conf", "production.conf",
                                       "redirect.conf"};
     make_cert(root());
     make_client_cert(root() / "clients", "Ada");
     write("session.key", "a key");
+    write("ticket.key", std::string(48, 'k'));
     const std::string modules = md_module() + required();
     int count = 0;
     for (const auto& entry : fs::directory_iterator(folder())) {
@@ -63,7 +65,7 @@ TEST_F(Examples, EachOpensWithWhatItIsForAndHowToSeeIt)
             EXPECT_EQ(inside.status, 0) << inside.err;
         }
     }
-    EXPECT_EQ(count, 15);
+    EXPECT_EQ(count, 16);
 }
 
 TEST_F(Examples, Health)

@@ -608,6 +608,9 @@ Response fetch(const Request& request)
     if (!request.from.empty()) {
         set(CURLOPT_INTERFACE, interface.c_str());
     }
+    if (request.proxied) {
+        set(CURLOPT_HAPROXYPROTOCOL, 1L);
+    }
     if (!request.user.empty()) {
         set(CURLOPT_USERPWD, request.user.c_str());
     }
@@ -653,7 +656,8 @@ std::string key_exchange(int port, const Path& ca)
                       ca, "-connect", "127.0.0.1:" + std::to_string(port)}});
     const std::string said = finished.out + finished.err;
     // 3.0, 3.5 and newer, and both of these for a group of two.
-    static const std::regex line("(?:Server Temp Key|Peer Temp Key|Negotiated TLS1.3 group): ([^,\n]+)");
+    static const std::regex line(
+        "(?:Server Temp Key|Peer Temp Key|Negotiated TLS1.3 group): ([^,\n]+)");
     std::smatch found;
     return finished.status == 0 && std::regex_search(said, found, line) ? found.str(1) : said;
 }

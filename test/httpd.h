@@ -147,6 +147,7 @@ struct Request {
     bool http2 = false;        // offer h2 and insist on it
     std::string resolve_to{};  // connect to this address whatever the URL's host is
     std::string from{};        // connect from this address of this machine
+    bool proxied = false;      // begin with a PROXY header, which says what is true
 };
 
 struct Response {

@@ -21,12 +21,15 @@ const std::vector<std::string> bases{"hello.conf", "redirect.conf", "production.
 const std::vector<std::string> recipes{"acme-answer.conf", "balancer.conf",    "basic-auth.conf",
                                        "drain.conf",       "errors.conf",      "health.conf",
                                        "login.conf",       "maintenance.conf", "matrix.conf",
-                                       "routes.conf",      "whoami.conf"};
+                                       "node.conf",        "routes.conf",      "whoami.conf"};
 
 /// Two that are for the same URIs in another way.
 bool are_rivals(const std::string& one, const std::string& other)
 {
-    return std::set{one, other} == std::set<std::string>{"basic-auth.conf", "login.conf"};
+    const std::set<std::set<std::string>> rivals{{"basic-auth.conf", "login.conf"},
+                                                 {"balancer.conf", "node.conf"},
+                                                 {"drain.conf", "node.conf"}};
+    return rivals.contains({one, other});
 }
 
 class Pairs : public ExampleTest {
@@ -37,6 +40,7 @@ class Pairs : public ExampleTest {
         make_client_cert(root() / "clients", "Ada");
         write("session.key", "a key that nobody guesses\n");
         write("challenges/file", "the file");
+        write("ticket.key", std::string(48, 'k'));
         // As cheap a hash as there is: it is computed some thousand times.
         const Finished made =
             run({.argv = {"htpasswd", "-n", "-i", "-B", "-C", "4", "ada"}, .input = "secret\n"});
@@ -175,6 +179,8 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
                         R"({"m.server": "chat.example.org:443"})");
             EXPECT_EQ(secure("/.well-known/matrix/client").header("access-control-allow-origin"),
                       "*");
+        } else if (name == "node.conf") {
+            expect_node();
         } else if (name == "routes.conf") {
             expect_page("/hello/Ada", 200, "<h1>Hello Ada!</h1>");
             expect_page("/hello/a/b", 404, "");
@@ -183,6 +189,38 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
         } else {
             ADD_FAILURE() << "promises nothing";
         }
+    }
+
+    void expect_node()
+    {
+        EXPECT_EQ(get("/healthz").body, "ok");
+        EXPECT_EQ(secure("/healthz").body, "ok");
+        write("drain", "");
+        EXPECT_EQ(get("/healthz").status, 404);
+        EXPECT_EQ(secure("/healthz").body, "draining");
+        EXPECT_EQ(get("/healthz").header("connection"), "close");
+        fs::remove(root() / "drain");
+        EXPECT_EQ(get("/healthz").header("connection"), std::nullopt);
+        Request request{.from = "127.0.0.7", .proxied = true};
+        request.url = https("/healthz");
+        EXPECT_EQ(ask(request).body, "ok") << "by the balancer";
+        // Whatever is open to everybody, and whatever is claimed.
+        for (const char* const path :
+             {"/", "/healthz", "/whoami", "/private", "/login", "/hello/Ada",
+              "/.well-known/matrix/server", "/.well-known/acme-challenge/a-Token_1",
+              "/.well-known/acme-challenge/file"}) {
+            for (const std::string& url : {http(path), https(path)}) {
+                request = {.url = url, .from = "127.0.0.9", .proxied = true};
+                const Response response = ask(request);
+                EXPECT_TRUE(response.status == 403 || response.status == 308 ||
+                            response.status == 404)
+                    << url << response;
+                request.proxied = false;
+                const Response without = ask(request);
+                EXPECT_TRUE(without.status == 0 || without.status == 400) << url << without;
+            }
+        }
+        tolerate_log("AH035(06|07|10)|AH03496|AH03497|AH0350[0-9]");  // what begins otherwise
     }
 
     void expect_login()
@@ -224,11 +262,13 @@ INSTANTIATE_TEST_SUITE_P(, PairsOn, testing::ValuesIn(bases), [](const auto& bas
 
 TEST_P(PairsOn, KeepTheirPromisesInAnyOrder)
 {
+    // An order is httpd's affair; what a sanitizer looks for is there in either.
+    constexpr bool is_sanitized = !std::string_view(HELLO_PRELOAD).empty();
     bool is_started = false;
     for (const std::string& first : recipes) {
         for (const std::string& second : recipes) {
             if (first == second || are_rivals(first, second) || first == base() ||
-                second == base()) {
+                second == base() || (is_sanitized && first > second)) {
                 continue;
             }
             SCOPED_TRACE(first + ", " + base() + ", " + second);
@@ -248,26 +288,29 @@ TEST_P(PairsOn, KeepTheirPromisesInAnyOrder)
 
 TEST_P(PairsOn, AllTogetherKeepThemToo)
 {
-    std::vector<std::string> all = recipes;
-    std::erase(all, "basic-auth.conf");
-    std::erase(all, base());
-    for (const bool is_reversed : {false, true}) {
-        SCOPED_TRACE(is_reversed);
+    bool is_started = false;
+    // Each with those that it can stand beside.
+    for (const std::set<std::string>& others : std::vector<std::set<std::string>>{
+             {"basic-auth.conf", "node.conf"}, {"login.conf", "balancer.conf", "drain.conf"}}) {
+        std::vector<std::string> all = recipes;
+        std::erase_if(
+            all, [&](const std::string& name) { return others.contains(name) || name == base(); });
+        std::reverse(all.begin(), all.end());
         std::string configuration = required();
         for (std::size_t i = 0; i < all.size(); ++i) {
             configuration += i == all.size() / 2 ? site() : "";
             configuration += recipe(all[i]);
         }
-        if (is_reversed) {
+        if (is_started) {
             reload(configuration);
         } else {
             start(configuration);
         }
+        is_started = true;
         expect_base();
         for (const std::string& name : all) {
             expect_promises(name);
         }
-        std::reverse(all.begin(), all.end());
     }
 }
 
@@ -275,8 +318,10 @@ TEST_F(Pairs, WhatCannotStandTogetherIsRefusedAtOnce)
 {
     const std::vector<std::string> sites{"client-cert.conf", "hello.conf", "production.conf",
                                          "redirect.conf"};
-    std::vector<std::pair<std::string, std::string>> pairs{{"basic-auth.conf", "login.conf"},
-                                                           {"login.conf", "basic-auth.conf"}};
+    std::vector<std::pair<std::string, std::string>> pairs{
+        {"basic-auth.conf", "login.conf"}, {"login.conf", "basic-auth.conf"},
+        {"balancer.conf", "node.conf"},    {"node.conf", "balancer.conf"},
+        {"drain.conf", "node.conf"},       {"node.conf", "drain.conf"}};
     for (const std::string& first : sites) {
         for (const std::string& second : sites) {
             pairs.emplace_back(first, second);
@@ -284,9 +329,9 @@ TEST_F(Pairs, WhatCannotStandTogetherIsRefusedAtOnce)
     }
     for (const auto& [first, second] : pairs) {
         SCOPED_TRACE(first + ", " + second);
-        const Finished alone = check(include(first));
+        const Finished alone = check(required() + include(first));
         EXPECT_EQ(alone.status, 0) << alone.err;
-        const Finished both = check(include(first) + include(second));
+        const Finished both = check(required() + include(first) + include(second));
         EXPECT_NE(both.status, 0);
         // production.conf is redirect.conf and more.
         const std::string name = second == "production.conf" ? "redirect.conf" : second;
@@ -318,7 +363,9 @@ TEST_F(Pairs, WhatARecipeHasToBeToldIsAskedFor)
                  {"acme.conf", "HELLO_DOMAIN"},
                  {"acme.conf", "HELLO_ACME_CONTACT"},
                  {"balancer.conf", "HELLO_BALANCER"},
-                 {"matrix.conf", "HELLO_MATRIX"}};
+                 {"matrix.conf", "HELLO_MATRIX"},
+                 {"node.conf", "HELLO_BALANCER"},
+                 {"node.conf", "HELLO_TICKET_KEY"}};
     for (const auto& [name, define] : cases) {
         SCOPED_TRACE(define);
         const std::string all = md_module() + required();

@@ -1,0 +1,458 @@
+// conf/examples/node.conf and haproxy.cfg as scripts/cluster runs them: real nodes behind a real
+// HAProxy, which are drained, killed, stopped and changed while clients ask all the time.
+//
+// scripts/soak --cluster does it for long (HELLO_CLUSTER_SECONDS), and prints the figures.
+
+#include <algorithm>
+#include <csignal>
+#include <cstdlib>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <regex>
+#include <set>
+#include <sstream>
+
+#include "examples.h"
+#include "haproxy.h"
+#include "load.h"
+
+namespace hello {
+namespace {
+
+namespace fs = std::filesystem;
+using Strings = std::vector<std::string>;
+
+bool contains(const std::string& text, std::string_view part)
+{
+    return text.find(part) != std::string::npos;
+}
+
+/// How long clients ask before and after what befalls a node.
+std::chrono::milliseconds a_while()
+{
+    const char* const wanted = std::getenv("HELLO_CLUSTER_SECONDS");
+    return wanted == nullptr ? std::chrono::milliseconds(300)
+                             : std::chrono::milliseconds(1000 * std::atoi(wanted));
+}
+
+class Cluster : public testing::Test {
+  protected:
+    Cluster() : ports_(free_ports(2))
+    {
+        fs::create_directories(folder_.path() / "tmp");
+        const Command program = haproxy({});
+        // scripts/cluster looks for it on PATH.
+        write_file(bin() / "haproxy", "#!/bin/sh\n" + program.environment.at(0) + " exec " +
+                                          program.argv.at(0) + " \"$@\"\n");
+        fs::permissions(bin() / "haproxy", fs::perms(0755));
+    }
+
+    const Path& folder() const { return folder_.path(); }
+    Path bin() const { return folder() / "bin"; }
+    Path certificate() const { return folder() / "tls/server.crt"; }
+
+    Command command(const Strings& arguments) const
+    {
+        Command result{.argv = {checkout_ / "scripts/cluster"},
+                       .environment = {"TMPDIR=" + (folder() / "tmp").string(),
+                                       "PATH=" + bin().string() + ":" + std::getenv("PATH")}};
+        result.argv.insert(result.argv.end(), arguments.begin(), arguments.end());
+        return result;
+    }
+
+    void start(const Strings& more = {})
+    {
+        Strings arguments{"--http-port",  std::to_string(ports_[0]),
+                          "--https-port", std::to_string(ports_[1]),
+                          "--cert-dir",   folder() / "tls"};
+        arguments.insert(arguments.end(), more.begin(), more.end());
+        cluster_.emplace(command(arguments));
+        ASSERT_TRUE(eventually(
+            [&] { return cluster_->ended() || contains(cluster_->out(), "Ctrl-C stops it"); },
+            std::chrono::minutes(2)))
+            << cluster_->out() << cluster_->err();
+        ASSERT_FALSE(cluster_->ended()) << cluster_->err();
+        for (const auto& entry : fs::directory_iterator(folder() / "tmp")) {
+            state_ = entry.path();
+        }
+    }
+
+    /// Another terminal's command, which has to do what it says.
+    std::string tell(const Strings& arguments) const
+    {
+        const Finished finished = run(command(arguments));
+        EXPECT_EQ(finished.status, 0) << finished.out << finished.err;
+        return finished.out;
+    }
+
+    std::string http(const std::string& path = "/") const
+    {
+        return "http://127.0.0.1:" + std::to_string(ports_[0]) + path;
+    }
+    std::string https(const std::string& path = "/") const
+    {
+        return "https://127.0.0.1:" + std::to_string(ports_[1]) + path;
+    }
+    Response get(const std::string& path, Request request = {}) const
+    {
+        request.url = https(path);
+        request.ca = certificate();
+        return fetch(request);
+    }
+
+    /// Where a node has its logs.
+    Path logs(int node) const
+    {
+        const std::string out = read_file(state_ / ("node" + std::to_string(node)) / "out");
+        std::smatch found;
+        return std::regex_search(out, found, std::regex("  Log: (.*)/error.log")) ? found.str(1)
+                                                                                  : "nowhere";
+    }
+    pid_t httpd(int node) const { return std::atoi(read_file(logs(node) / "httpd.pid").c_str()); }
+    /// Sends a signal to a node's first process, or to all of them.
+    void signal(int node, int number, bool to_all = false) const
+    {
+        const pid_t pid = httpd(node);
+        ASSERT_GT(pid, 1) << read_file(state_ / ("node" + std::to_string(node)) / "out");
+        ASSERT_EQ(::kill(to_all ? -pid : pid, number), 0);
+    }
+    std::string access_log(int node) const { return read_file(logs(node) / "access.log"); }
+
+    /// HAProxy's word on a node: UP, NOLB (it drains), DOWN.
+    std::string seen(int node) const
+    {
+        const Finished finished = run({.argv = {"curl", "-s", "--unix-socket",
+                                                state_ / "statistics", "http://localhost/;csv"}});
+        std::smatch found;
+        const std::regex line("\nsecure,node" + std::to_string(node) + ",(?:[^,]*,){15}([^,]*),");
+        return std::regex_search(finished.out, found, line) ? found.str(1) : finished.err;
+    }
+
+    int https_port() const { return ports_[1]; }
+    Process& cluster() { return *cluster_; }
+    const Path& state() const { return state_; }
+
+    /// Ends it as a terminal does, and sees that nothing is left.
+    void end()
+    {
+        cluster_->signal_group(SIGINT);
+        EXPECT_EQ(cluster_->wait(), 0) << cluster_->err();
+        EXPECT_TRUE(eventually([&] { return !cluster_->group_alive(); }));
+        EXPECT_TRUE(fs::is_empty(folder() / "tmp"));
+        EXPECT_EQ(fetch({.url = http()}).status, 0);
+        for (const int node : {1, 2, 3}) {
+            EXPECT_EQ(fetch({.url = "http://127.0.0.1" + std::to_string(node) + ":" +
+                                    std::to_string(ports_[0]) + "/"})
+                          .status,
+                      0);
+        }
+    }
+
+    /// Another key for the tickets. Nobody who has the one of before is left.
+    void rotate() const
+    {
+        ASSERT_EQ(
+            run({.argv = {checkout_ / "scripts/make-ticket-key", "--dir", state_ / "keys"}}).status,
+            0);
+        std::set<pid_t> before;
+        for (const int node : {1, 2, 3}) {
+            for (const pid_t child : children_of(httpd(node))) {
+                before.insert(child);
+            }
+            signal(node, SIGUSR1);
+        }
+        ASSERT_TRUE(eventually([&] {
+            return std::none_of(before.begin(), before.end(),
+                                [](pid_t pid) { return is_running(pid); });
+        }));
+    }
+
+    /// What clients are to be told, who ask as long as this object lives.
+    void prepare(Shared& shared) const
+    {
+        shared.http = http();
+        shared.https = https();
+        shared.ca = folder() / "bundle.crt";
+        shared.newest = 1;
+        // There are two cores for the nodes, their balancer, the clients and a compiler.
+        shared.pace = 5;
+        write_file(shared.ca, read_file(certificate()));
+    }
+
+    /// A copy of the checkout, whose site says "message 1", which the test may change.
+    void copy_checkout()
+    {
+        checkout_ = folder() / "checkout";
+        for (const char* const name : {"CMakeLists.txt", "CMakePresets.json", "mod_hello.cpp",
+                                       "README.md", "conf", "scripts", "test"}) {
+            fs::create_directories(checkout_);
+            fs::copy(source_dir() / name, checkout_ / name,
+                     fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+        }
+        set_message(1);
+    }
+    void set_message(int number) const
+    {
+        std::string site = read_file(source_dir() / "conf/hello.conf");
+        site = std::regex_replace(
+            site, std::regex("SetHandler hello\n"),
+            "SetHandler hello\nHelloMessage \"message " + std::to_string(number) + "\"\n");
+        write_file(checkout_ / "conf/hello.conf", site);
+    }
+    const Path& checkout() const { return checkout_; }
+
+    /// What became of all requests; how many were lost.
+    static long print(const char* what, const Shared& shared)
+    {
+        long lost = 0;
+        std::ostringstream out;
+        Tally sum;
+        for (std::size_t kind = 0; kind < kinds.size(); ++kind) {
+            const Tally& tally = shared.tallies.at(kind);
+            sum.answered += tally.answered;
+            sum.retried += tally.retried;
+            sum.unread += tally.unread;
+            for (const Loss& loss : tally.losses) {
+                out << "  lost: " << kinds.at(kind).name << ": " << loss.why << '\n';
+                ++lost;
+            }
+        }
+        std::cout << what << ": " << sum.answered << " answered, " << lost << " lost, "
+                  << sum.retried << " sent again, " << sum.unread << " never read\n"
+                  << out.str();
+        return lost;
+    }
+
+  private:
+    TemporaryFolder folder_;
+    std::vector<int> ports_;
+    Path checkout_ = source_dir();
+    Path state_;
+    std::optional<Process> cluster_;
+};
+
+void wait(std::chrono::milliseconds time)
+{
+    const auto begun = Clock::now();
+    EXPECT_TRUE(
+        eventually([&] { return Clock::now() - begun >= time; }, time + std::chrono::seconds(1)));
+}
+
+TEST_F(Cluster, DoesWhatItIsToldAndLeavesNothing)
+{
+    start({"--example", "whoami"});
+    for (const std::string& line : {std::string("Ready\n"), http(), https()}) {
+        EXPECT_TRUE(contains(cluster().out(), "  " + line) || contains(cluster().out(), line))
+            << line;
+    }
+    std::smatch found;
+    const std::string shown = cluster().out();
+    ASSERT_TRUE(std::regex_search(shown, found, std::regex("\n  (curl .*)\n")));
+    EXPECT_EQ(run({.argv = {"sh", "-c", found.str(1) + " --silent"}}).out, "Hello World!");
+
+    // A client's address is its own, in answers and in logs.
+    const Response me = get("/whoami", {.from = "127.0.0.2"});
+    EXPECT_TRUE(contains(me.body, "\"client_address\": \"127.0.0.2\"")) << me;
+    const auto logged = [&] { return access_log(1) + access_log(2) + access_log(3); };
+    EXPECT_TRUE(eventually([&] { return contains(logged(), "127.0.0.2 - - "); })) << logged();
+    // Checks are not logged.
+    EXPECT_FALSE(contains(logged(), "/healthz")) << logged();
+
+    EXPECT_EQ(tell({"drain", "2"}), "node 2: draining\n");
+    EXPECT_EQ(seen(2), "NOLB");
+    const std::string before = access_log(2);
+    for (int i = 0; i < 9; ++i) {
+        EXPECT_EQ(get("/").status, 200);
+    }
+    EXPECT_EQ(access_log(2), before) << "a drained node gets no new connection";
+    EXPECT_EQ(tell({"start", "2"}), "node 2: up\n");
+    EXPECT_TRUE(eventually([&] { return get("/").status == 200 && access_log(2) != before; }));
+    EXPECT_EQ(tell({"kill", "3"}), "node 3: down\n");
+    EXPECT_TRUE(eventually([&] { return contains(cluster().out(), "node 3: down\n"); }));
+    EXPECT_EQ(get("/").status, 200);
+    EXPECT_EQ(tell({"start", "3"}), "node 3: up\n");
+    EXPECT_EQ(run(command({"drain", "4"})).status, 2);
+    EXPECT_EQ(run(command({"drain"})).status, 2);
+    end();
+    EXPECT_EQ(run(command({"roll"})).status, 1) << "nothing runs";
+}
+
+TEST_F(Cluster, ARollLosesNothingAndChangesEveryNode)
+{
+    copy_checkout();
+    start();
+    make_cert(folder() / "new");
+    Shared shared;
+    prepare(shared);
+    write_file(shared.ca, read_file(certificate()) + read_file(folder() / "new/server.crt"));
+    std::map<int, pid_t> before;
+    for (const int node : {1, 2, 3}) {
+        before[node] = httpd(node);
+    }
+    Clients clients(shared);
+    wait(a_while());
+    // Another message, another certificate, another build.
+    set_message(2);
+    shared.newest = 2;
+    for (const char* const name : {"server.key", "server.crt"}) {
+        write_file(folder() / "tls" / name, read_file(folder() / "new" / name));
+    }
+    fs::permissions(folder() / "tls/server.key", fs::perms(0600));
+    std::ofstream(checkout() / "mod_hello.cpp", std::ios::app) << "// another build\n";
+    const std::string said = tell({"roll"});
+    EXPECT_TRUE(contains(said, "HAProxy: knows the new certificate\n")) << said;
+    wait(a_while());
+    clients.stop();
+    EXPECT_EQ(print("roll", shared), 0);
+    for (const int node : {1, 2, 3}) {
+        EXPECT_NE(httpd(node), before[node]);
+        Request request{.url = https(), .ca = folder() / "new/server.crt"};
+        request.resolve_to = "127.0.0.1" + std::to_string(node);
+        EXPECT_EQ(fetch(request).body, "message 2") << node << fetch(request);
+    }
+    end();
+}
+
+/// What befalls a node, and what brings it back.
+struct Fate {
+    const char* name;
+    int signal;
+};
+
+class ClusterOf : public Cluster, public testing::WithParamInterface<Fate> {};
+
+INSTANTIATE_TEST_SUITE_P(, ClusterOf,
+                         testing::Values(Fate{"killed", SIGKILL}, Fate{"stopped", SIGSTOP}),
+                         [](const auto& fate) { return std::string(fate.param.name); });
+
+TEST_P(ClusterOf, ANodeThatIsGoneTakesOnlyWhatItHadWithIt)
+{
+    copy_checkout();
+    start();
+    Shared shared;
+    prepare(shared);
+    Clients clients(shared);
+    wait(a_while());
+    const auto gone = Clock::now();
+    signal(2, GetParam().signal, true);
+    ASSERT_TRUE(eventually([&] { return seen(2) == "DOWN"; }));
+    const auto down = Clock::now();
+    const auto took = std::chrono::duration<double>(down - gone).count();
+    EXPECT_LE(took, 1.5) << "seconds";
+    wait(a_while());
+    if (GetParam().signal == SIGSTOP) {
+        signal(2, SIGCONT, true);
+        EXPECT_TRUE(eventually([&] { return seen(2) == "UP"; })) << seen(2);
+    } else {
+        EXPECT_EQ(tell({"start", "2"}), "node 2: up\n");
+    }
+    wait(a_while());
+    clients.stop();
+    std::cout << GetParam().name << ": down after " << took << " s\n";
+    print(GetParam().name, shared);
+    long lost = 0;
+    for (const Tally& tally : shared.tallies) {
+        for (const Loss& loss : tally.losses) {
+            ++lost;
+            EXPECT_LT(loss.begun, down) << "lost after the node was marked down: " << loss.why;
+        }
+    }
+    // Each client asks for one thing at a time.
+    EXPECT_LE(lost, static_cast<long>(2 * clients.count()));
+    end();
+}
+
+TEST_F(Cluster, AReloadOfHaproxyAndANewTicketKeyLoseNothing)
+{
+    copy_checkout();
+    start();
+    Shared shared;
+    prepare(shared);
+    Clients clients(shared);
+    for (int i = 0; i < 3; ++i) {
+        wait(a_while());
+        const std::string before = read_file(state() / "haproxy.log");
+        ASSERT_EQ(::kill(std::atoi(read_file(state() / "haproxy.pid").c_str()), SIGUSR2), 0);
+        ASSERT_TRUE(eventually([&] {
+            return contains(read_file(state() / "haproxy.log").substr(before.size()),
+                            "Loading success");
+        }));
+        rotate();
+    }
+    wait(a_while());
+    clients.stop();
+    EXPECT_EQ(print("reload and rotation", shared), 0);
+    end();
+}
+
+TEST_F(Cluster, EveryNodeResumesTheSessionsOfTheOthers)
+{
+    start();
+    const auto handshake = [&](const char* version, const Strings& options) -> std::string {
+        Command command{
+            .argv = {"openssl", "s_client", version, "-connect",
+                     "127.0.0.1:" + std::to_string(https_port()), "-servername", "localhost",
+                     "-CAfile", certificate(), "-verify_return_error", "-ign_eof"},
+            .input = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"};
+        command.argv.insert(command.argv.end(), options.begin(), options.end());
+        const Finished finished = run(command);
+        return !contains(finished.out, "Hello World!") ? "failed"
+               : contains(finished.out, "\nReused, ")  ? "resumed"
+                                                       : "full";
+    };
+    for (const char* const version : {"-tls1_2", "-tls1_3"}) {
+        const std::string session = folder() / (std::string("session") + version);
+        EXPECT_EQ(handshake(version, {"-sess_out", session}), "full");
+        int resumed = 0;
+        for (int i = 0; i < 30; ++i) {
+            resumed += handshake(version, {"-sess_in", session}) == "resumed" ? 1 : 0;
+        }
+        EXPECT_EQ(resumed, 30) << version;
+        // With another key it is a full handshake, and no failure.
+        rotate();
+        for (int i = 0; i < 6; ++i) {
+            EXPECT_EQ(handshake(version, {"-sess_in", session}), "full") << version;
+        }
+    }
+    for (const int node : {1, 2, 3}) {
+        EXPECT_TRUE(contains(access_log(node), "\"GET / ")) << node;
+    }
+    end();
+}
+
+TEST_F(Cluster, ALoginIsValidOnEachNodeAndALogoutToo)
+{
+    start({"--example", "login"});
+    std::smatch found;
+    const std::string shown = cluster().out();
+    ASSERT_TRUE(std::regex_search(shown, found, std::regex("The user ada has the password (.*)\n")))
+        << shown;
+    Request login{.method = "POST",
+                  .body = "httpd_username=ada&httpd_password=" +
+                          std::regex_replace(found.str(1), std::regex("[+]"), "%2B")};
+    const Response in = get("/login?to=/private", login);
+    ASSERT_EQ(in.status, 302) << in;
+    const std::string cookie = in.header("set-cookie").value_or("");
+    const std::string header = "Cookie: " + cookie.substr(0, cookie.find(';'));
+    for (int i = 0; i < 9; ++i) {
+        const Response greeted = get("/private", {.headers = {header}});
+        EXPECT_TRUE(contains(greeted.body, "Hello ada!")) << greeted;
+    }
+    for (const int node : {1, 2, 3}) {
+        EXPECT_TRUE(contains(access_log(node), "/private")) << node;
+    }
+    const Response out = get("/logout", {.method = "POST", .headers = {header}, .body = ""});
+    EXPECT_EQ(out.status, 307) << out;
+    const std::string forgotten = out.header("set-cookie").value_or("");
+    for (int i = 0; i < 9; ++i) {
+        const Request again{.headers = {"Cookie: " + forgotten.substr(0, forgotten.find(';'))}};
+        EXPECT_EQ(get("/private", again).status, 302) << forgotten;
+    }
+    end();
+}
+
+// It stands in tests of the recipes too: recipe("node.conf").
+
+}  // namespace
+}  // namespace hello

@@ -1,0 +1,49 @@
+// A real HAProxy with conf/examples/haproxy.cfg.
+
+#pragma once
+
+#include <filesystem>
+#include <regex>
+#include <string>
+#include <vector>
+
+#include "httpd.h"
+
+namespace hello {
+
+/// The command that starts HAProxy. Where it is not installed, scripts/test has unpacked it, and
+/// its libraries with it.
+inline Command haproxy(const std::vector<std::string>& arguments)
+{
+    const Path program(HELLO_HAPROXY);
+    Command command{.argv = {program}};
+    command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
+    std::string libraries;
+    for (const auto& folder :
+         std::filesystem::directory_iterator(program.parent_path().parent_path() / "lib")) {
+        if (folder.path().string().ends_with("-linux-gnu")) {
+            libraries += folder.path().string() + ':';
+        }
+    }
+    command.environment.push_back("LD_LIBRARY_PATH=" + libraries);
+    return command;
+}
+
+/// The recipe with one node, on other addresses, and without what only root may do.
+inline std::string haproxy_configuration(const Path& folder, const std::string& http,
+                                         const std::string& https, const std::string& node)
+{
+    std::string text = read_file(source_dir() / "conf/examples/haproxy.cfg");
+    for (const auto& [pattern, replacement] : std::vector<std::pair<std::string, std::string>>{
+             {"\n    (user|group|log) [^\n]*", ""},
+             {"\n    server node[23] [^\n]*", ""},
+             {"stats socket [^ ]*", "stats socket " + (folder / "admin").string()},
+             {"bind :80", "bind " + http},
+             {"bind :443", "bind " + https},
+             {"server node1 10.0.0.11:[0-9]*", "server node1 " + node}}) {
+        text = std::regex_replace(text, std::regex(pattern), replacement);
+    }
+    return text;
+}
+
+}  // namespace hello
