@@ -1412,7 +1412,7 @@ TEST_F(Run, ServesRecipesAndTheCommandsOfTheirHeadsWork)
 {
     const std::vector<Strings> all{{"acme-answer", "balancer", "drain", "errors", "health", "login",
                                     "maintenance", "matrix", "routes", "whoami"},
-                                   {"basic-auth", "redirect"},
+                                   {"basic-auth", "node", "redirect"},
                                    {"production"},
                                    {"client-cert"}};
     std::size_t count = 0;
