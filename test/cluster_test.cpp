@@ -3,12 +3,15 @@
 //
 // scripts/soak --cluster does it for long (HELLO_CLUSTER_SECONDS), and prints the figures.
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <csignal>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
 #include <map>
+#include <memory>
 #include <regex>
 #include <set>
 #include <sstream>
@@ -449,6 +452,87 @@ TEST_F(Cluster, ALoginIsValidOnEachNodeAndALogoutToo)
         const Request again{.headers = {"Cookie: " + forgotten.substr(0, forgotten.find(';'))}};
         EXPECT_EQ(get("/private", again).status, 302) << forgotten;
     }
+    end();
+}
+
+/// What processes share counts once: kB.
+long proportional_kib(pid_t pid)
+{
+    const std::string text = read_file("/proc/" + std::to_string(pid) + "/smaps_rollup");
+    const auto at = text.find("\nPss:");
+    return at == std::string::npos ? 0 : std::atol(text.c_str() + at + 5);
+}
+
+TEST_F(Cluster, KeepsConnectionsThatAreIdle)
+{
+    const bool is_long = std::getenv("HELLO_CLUSTER_SECONDS") != nullptr;
+    const int count = is_long ? 1000 : 60;
+    const std::chrono::seconds idle(is_long ? 60 : 1);
+    rlimit limit{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
+    limit.rlim_cur = limit.rlim_max;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &limit), 0);
+    copy_checkout();
+    std::ofstream(checkout() / "conf/httpd.conf", std::ios::app) << "KeepAliveTimeout 80\n";
+    start();
+    const auto memory = [this] {
+        std::pair<long, long> kib;
+        for (const pid_t worker :
+             children_of(std::atoi(read_file(state() / "haproxy.pid").c_str()))) {
+            kib.first += proportional_kib(worker);
+        }
+        for (const int node : {1, 2, 3}) {
+            kib.second += proportional_kib(httpd(node));
+            for (const pid_t child : children_of(httpd(node))) {
+                kib.second += proportional_kib(child);
+            }
+        }
+        return kib;
+    };
+    const auto before = memory();
+    std::vector<std::unique_ptr<CURL, decltype(&curl_easy_cleanup)>> clients;
+    std::string body;
+    const std::string url = https();
+    const Path ca = certificate();
+    long lost = 0;
+    long anew = 0;
+    const auto ask = [&](CURL* client) {
+        body.clear();
+        long connections = 0;
+        const bool is_answered = curl_easy_perform(client) == CURLE_OK && body == "message 1";
+        curl_easy_getinfo(client, CURLINFO_NUM_CONNECTS, &connections);
+        lost += is_answered ? 0 : 1;
+        anew += connections;
+    };
+    for (int i = 0; i < count; ++i) {
+        CURL* const client = clients.emplace_back(curl_easy_init(), curl_easy_cleanup).get();
+        // haproxy.cfg lets one address have 200.
+        const std::string from = "host!127.0.0." + std::to_string(20 + i / 100);
+        curl_easy_setopt(client, CURLOPT_URL, url.c_str());
+        curl_easy_setopt(client, CURLOPT_PROXY, "");
+        curl_easy_setopt(client, CURLOPT_CAINFO, ca.c_str());
+        curl_easy_setopt(client, CURLOPT_INTERFACE, from.c_str());
+        curl_easy_setopt(client, CURLOPT_TIMEOUT, static_cast<long>(patience.count()));
+        curl_easy_setopt(client, CURLOPT_WRITEFUNCTION, take);
+        curl_easy_setopt(client, CURLOPT_WRITEDATA, &body);
+        curl_easy_setopt(client, CURLOPT_HTTP_VERSION,
+                         i % 2 == 0 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS);
+        ask(client);
+    }
+    EXPECT_EQ(lost, 0);
+    EXPECT_EQ(anew, count);
+    const auto with = memory();
+    wait(idle);
+    anew = 0;
+    for (const auto& client : clients) {
+        ask(client.get());
+    }
+    EXPECT_EQ(lost, 0);
+    EXPECT_EQ(anew, 0) << "had to be made anew";
+    std::cout << count << " idle for " << idle.count() << " s: " << anew << " made anew, HAProxy "
+              << before.first << " to " << with.first << " kB, nodes " << before.second << " to "
+              << with.second << " kB\n";
+    clients.clear();
     end();
 }
 
