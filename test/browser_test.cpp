@@ -17,11 +17,6 @@ namespace {
 namespace fs = std::filesystem;
 using Strings = std::vector<std::string>;
 
-bool contains(const std::string& text, std::string_view part)
-{
-    return text.find(part) != std::string::npos;
-}
-
 /// A home of the test's own, with an NSS database only where somebody makes one.
 class Trust : public HttpdTest {
   protected:

@@ -26,11 +26,6 @@ namespace {
 namespace fs = std::filesystem;
 using Strings = std::vector<std::string>;
 
-bool contains(const std::string& text, std::string_view part)
-{
-    return text.find(part) != std::string::npos;
-}
-
 /// How long clients ask before and after what befalls a node.
 std::chrono::milliseconds a_while()
 {
@@ -187,12 +182,7 @@ class Cluster : public testing::Test {
     void copy_checkout()
     {
         checkout_ = folder() / "checkout";
-        for (const char* const name : {"CMakeLists.txt", "CMakePresets.json", "mod_hello.cpp",
-                                       "README.md", "conf", "scripts", "test"}) {
-            fs::create_directories(checkout_);
-            fs::copy(source_dir() / name, checkout_ / name,
-                     fs::copy_options::recursive | fs::copy_options::copy_symlinks);
-        }
+        hello::copy_checkout(checkout_);
         set_message(1);
     }
     void set_message(int number) const

@@ -165,6 +165,21 @@ std::string read_file(const Path& path)
     return {std::istreambuf_iterator<char>(in), {}};
 }
 
+bool contains(const std::string& text, const std::string& part)
+{
+    return text.find(part) != std::string::npos;
+}
+
+void copy_checkout(const Path& to)
+{
+    fs::create_directories(to);
+    for (const char* const name : {"CMakeLists.txt", "CMakePresets.json", "mod_hello.cpp",
+                                   "README.md", "conf", "scripts", "test"}) {
+        fs::copy(source_dir() / name, to / name,
+                 fs::copy_options::recursive | fs::copy_options::copy_symlinks);
+    }
+}
+
 void write_file(const Path& path, std::string_view content)
 {
     fs::create_directories(path.parent_path());

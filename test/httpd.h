@@ -43,6 +43,11 @@ void await_idleness(const std::vector<int>& ports);
 
 std::string read_file(const Path& path);
 
+bool contains(const std::string& text, const std::string& part);
+
+/// Makes a checkout of its own, in which nothing has been built.
+void copy_checkout(const Path& to);
+
 /// Writes a file that everybody may read, through a temporary name and a rename; makes
 /// the folders above it.
 void write_file(const Path& path, std::string_view content);

@@ -30,11 +30,6 @@ inline std::string replaced(std::string text, const std::string& from, const std
     return text;
 }
 
-inline bool contains(const std::string& text, const std::string& part)
-{
-    return text.find(part) != std::string::npos;
-}
-
 inline void write_program(const Path& path, const std::string& content)
 {
     write_file(path, "#!/bin/sh\n" + content);

@@ -21,11 +21,6 @@ namespace {
 namespace fs = std::filesystem;
 using Strings = std::vector<std::string>;
 
-bool contains(const std::string& text, std::string_view part)
-{
-    return text.find(part) != std::string::npos;
-}
-
 /// scripts/setup with the machine's own apt, which knows of nothing that is installed and has one
 /// source of packages: whatever it does, it does it in a folder.
 class Setup : public testing::Test {
@@ -72,7 +67,7 @@ class Setup : public testing::Test {
     }
 
     /// What is wrong with it, said within a few lines.
-    static void expect_a_sentence(const Finished& finished, std::string_view what)
+    static void expect_a_sentence(const Finished& finished, const std::string& what)
     {
         EXPECT_EQ(finished.status, 1);
         EXPECT_EQ(finished.out, "");
@@ -171,12 +166,7 @@ class Checkout : public testing::Test {
   protected:
     void SetUp() override
     {
-        for (const char* const name : {"CMakeLists.txt", "CMakePresets.json", "mod_hello.cpp",
-                                       "README.md", "conf", "scripts", "test"}) {
-            fs::create_directories(here());
-            fs::copy(source_dir() / name, here() / name,
-                     fs::copy_options::recursive | fs::copy_options::copy_symlinks);
-        }
+        copy_checkout(here());
         ports_ = free_ports(2);
     }
 
