@@ -117,15 +117,19 @@ class Cluster : public testing::Test {
     }
     std::string access_log(int node) const { return read_file(logs(node) / "access.log"); }
 
-    /// HAProxy's word on a node: UP, NOLB (it drains), DOWN.
-    std::string seen(int node) const
+    /// One of HAProxy's figures of a node, by its place in the table, from 0.
+    std::string statistic(int node, int place) const
     {
         const Finished finished = run({.argv = {"curl", "-s", "--unix-socket",
                                                 state_ / "statistics", "http://localhost/;csv"}});
         std::smatch found;
-        const std::regex line("\nsecure,node" + std::to_string(node) + ",(?:[^,]*,){15}([^,]*),");
+        const std::regex line("\nsecure,node" + std::to_string(node) + ",(?:[^,]*,){" +
+                              std::to_string(place - 2) + "}([^,]*),");
         return std::regex_search(finished.out, found, line) ? found.str(1) : finished.err;
     }
+    /// HAProxy's word on a node: UP, NOLB (it drains), DOWN.
+    std::string seen(int node) const { return statistic(node, 17); }
+    std::string connections(int node) const { return statistic(node, 4); }
 
     int https_port() const { return ports_[1]; }
     Process& cluster() { return *cluster_; }
@@ -333,6 +337,8 @@ TEST_P(ClusterOf, ANodeThatIsGoneTakesOnlyWhatItHadWithIt)
     const auto down = Clock::now();
     const auto took = std::chrono::duration<double>(down - gone).count();
     EXPECT_LE(took, 1.5) << "seconds";
+    // Who is connected to it is told so, and does not wait.
+    EXPECT_TRUE(eventually([&] { return connections(2) == "0"; })) << connections(2);
     wait(a_while());
     if (GetParam().signal == SIGSTOP) {
         signal(2, SIGCONT, true);
