@@ -26,12 +26,22 @@ namespace {
 namespace fs = std::filesystem;
 using Strings = std::vector<std::string>;
 
+bool is_long()
+{
+    return std::getenv("HELLO_CLUSTER_SECONDS") != nullptr;
+}
+
 /// How long clients ask before and after what befalls a node.
 std::chrono::milliseconds a_while()
 {
-    const char* const wanted = std::getenv("HELLO_CLUSTER_SECONDS");
-    return wanted == nullptr ? std::chrono::milliseconds(300)
-                             : std::chrono::milliseconds(1000 * std::atoi(wanted));
+    return std::chrono::milliseconds(
+        is_long() ? 1000 * std::atoi(std::getenv("HELLO_CLUSTER_SECONDS")) : 300);
+}
+
+/// One of many clients'.
+std::string address(int number)
+{
+    return "127.0.1." + std::to_string(number);
 }
 
 class Cluster : public testing::Test {
@@ -59,13 +69,15 @@ class Cluster : public testing::Test {
         return result;
     }
 
-    void start(const Strings& more = {})
+    void start(const Strings& more = {}, bool terminal = false)
     {
         Strings arguments{"--http-port",  std::to_string(ports_[0]),
                           "--https-port", std::to_string(ports_[1]),
                           "--cert-dir",   folder() / "tls"};
         arguments.insert(arguments.end(), more.begin(), more.end());
-        cluster_.emplace(command(arguments));
+        Command command = this->command(arguments);
+        command.terminal = terminal;
+        cluster_.emplace(command);
         ASSERT_TRUE(eventually(
             [&] { return cluster_->ended() || contains(cluster_->out(), "Ctrl-C stops it"); },
             std::chrono::minutes(2)))
@@ -138,6 +150,12 @@ class Cluster : public testing::Test {
     /// Ends it as a terminal does, and sees that nothing is left.
     void end()
     {
+        if (HasFailure()) {
+            std::cout << read_file(state_ / "haproxy.log");
+            for (const int node : {1, 2, 3}) {
+                std::cout << node << ":\n" << read_file(logs(node) / "error.log");
+            }
+        }
         cluster_->signal_group(SIGINT);
         EXPECT_EQ(cluster_->wait(), 0) << cluster_->err();
         EXPECT_TRUE(eventually([&] { return !cluster_->group_alive(); }));
@@ -151,12 +169,9 @@ class Cluster : public testing::Test {
         }
     }
 
-    /// Another key for the tickets. Nobody who has the one of before is left.
-    void rotate() const
+    /// Restarts all nodes gracefully. Nobody of before is left.
+    void restart() const
     {
-        ASSERT_EQ(
-            run({.argv = {checkout_ / "scripts/make-ticket-key", "--dir", state_ / "keys"}}).status,
-            0);
         std::set<pid_t> before;
         for (const int node : {1, 2, 3}) {
             for (const pid_t child : children_of(httpd(node))) {
@@ -177,6 +192,8 @@ class Cluster : public testing::Test {
         shared.https = https();
         shared.ca = folder() / "bundle.crt";
         shared.newest = 1;
+        // HAProxy sends a client to the same node again.
+        shared.many = true;
         // There are two cores for the nodes, their balancer, the clients and a compiler.
         shared.pace = 5;
         write_file(shared.ca, read_file(certificate()));
@@ -195,7 +212,10 @@ class Cluster : public testing::Test {
         site = std::regex_replace(
             site, std::regex("SetHandler hello\n"),
             "SetHandler hello\nHelloMessage \"message " + std::to_string(number) + "\"\n");
-        write_file(checkout_ / "conf/hello.conf", site);
+        write_file(checkout_ / "conf/hello.conf",
+                   "LoadModule authz_host_module \"${HELLO_MODULES}/mod_authz_host.so\"\n" + site +
+                       "<LocationMatch \"^/office$\">\nSetHandler hello\nHelloFirst On\n"
+                       "Require ip 127.0.0.2\n</LocationMatch>\n");
     }
     const Path& checkout() const { return checkout_; }
 
@@ -259,12 +279,16 @@ TEST_F(Cluster, DoesWhatItIsToldAndLeavesNothing)
     EXPECT_EQ(tell({"drain", "2"}), "node 2: draining\n");
     EXPECT_EQ(seen(2), "NOLB");
     const std::string before = access_log(2);
-    for (int i = 0; i < 9; ++i) {
-        EXPECT_EQ(get("/").status, 200);
+    for (int i = 1; i <= 12; ++i) {
+        EXPECT_EQ(get("/", {.from = address(i)}).status, 200);
     }
     EXPECT_EQ(access_log(2), before) << "a drained node gets no new connection";
     EXPECT_EQ(tell({"start", "2"}), "node 2: up\n");
-    EXPECT_TRUE(eventually([&] { return get("/").status == 200 && access_log(2) != before; }));
+    int number = 0;
+    EXPECT_TRUE(eventually([&] {
+        return get("/", {.from = address(1 + number++ % 60)}).status == 200 &&
+               access_log(2) != before;
+    }));
     EXPECT_EQ(tell({"kill", "3"}), "node 3: down\n");
     EXPECT_TRUE(eventually([&] { return contains(cluster().out(), "node 3: down\n"); }));
     EXPECT_EQ(get("/").status, 200);
@@ -336,7 +360,9 @@ TEST_P(ClusterOf, ANodeThatIsGoneTakesOnlyWhatItHadWithIt)
     ASSERT_TRUE(eventually([&] { return seen(2) == "DOWN"; }));
     const auto down = Clock::now();
     const auto took = std::chrono::duration<double>(down - gone).count();
-    EXPECT_LE(took, 1.5) << "seconds";
+    // Here, others may use the machine meanwhile.
+    const double limit = GetParam().signal == SIGKILL ? 1.5 : 3;
+    EXPECT_LE(took, is_long() ? limit : limit + 3) << "seconds";
     // Who is connected to it is told so, and does not wait.
     EXPECT_TRUE(eventually([&] { return connections(2) == "0"; })) << connections(2);
     wait(a_while());
@@ -362,56 +388,70 @@ TEST_P(ClusterOf, ANodeThatIsGoneTakesOnlyWhatItHadWithIt)
     end();
 }
 
-TEST_F(Cluster, AReloadOfHaproxyAndANewTicketKeyLoseNothing)
+TEST_F(Cluster, AReloadOfHaproxyAndOfTheNodesLosesNothing)
 {
     copy_checkout();
     start();
+    // Who may come in is asked of the client's address, not of the balancer's.
+    EXPECT_EQ(get("/office", {.from = "127.0.0.2"}).status, 200);
+    EXPECT_EQ(get("/office").status, 403);
     Shared shared;
     prepare(shared);
     Clients clients(shared);
     for (int i = 0; i < 3; ++i) {
         wait(a_while());
         const std::string before = read_file(state() / "haproxy.log");
-        ASSERT_EQ(::kill(std::atoi(read_file(state() / "haproxy.pid").c_str()), SIGUSR2), 0);
+        const pid_t balancer = std::atoi(read_file(state() / "haproxy.pid").c_str());
+        ASSERT_GT(balancer, 1);
+        ASSERT_EQ(::kill(balancer, SIGUSR2), 0);
         ASSERT_TRUE(eventually([&] {
             return contains(read_file(state() / "haproxy.log").substr(before.size()),
                             "Loading success");
         }));
-        rotate();
+        restart();
     }
     wait(a_while());
     clients.stop();
-    EXPECT_EQ(print("reload and rotation", shared), 0);
+    EXPECT_EQ(print("reloads", shared), 0);
     end();
 }
 
-TEST_F(Cluster, EveryNodeResumesTheSessionsOfTheOthers)
+TEST_F(Cluster, AClientResumesItsSession)
 {
-    start();
-    const auto handshake = [&](const char* version, const Strings& options) -> std::string {
+    start({}, true);
+    // On a terminal, the table is drawn again over itself.
+    EXPECT_TRUE(eventually([&] { return contains(cluster().out(), "\033[4A\033[Knode "); }))
+        << cluster().out();
+    EXPECT_TRUE(contains(cluster().out(), "\033[K   3  up  ")) << cluster().out();
+    const auto handshake = [&](const char* version, int number,
+                               const Strings& options) -> std::string {
         Command command{
-            .argv = {"openssl", "s_client", version, "-connect",
+            .argv = {"openssl", "s_client", version, "-bind", address(number), "-connect",
                      "127.0.0.1:" + std::to_string(https_port()), "-servername", "localhost",
                      "-CAfile", certificate(), "-verify_return_error", "-ign_eof"},
             .input = "GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"};
         command.argv.insert(command.argv.end(), options.begin(), options.end());
         const Finished finished = run(command);
-        return !contains(finished.out, "Hello World!") ? "failed"
-               : contains(finished.out, "\nReused, ")  ? "resumed"
-                                                       : "full";
+        if (!contains(finished.out, "Hello World!")) {
+            return "failed: " + finished.out + finished.err;
+        }
+        return contains(finished.out, "\nReused, ") ? "resumed" : "full";
     };
     for (const char* const version : {"-tls1_2", "-tls1_3"}) {
-        const std::string session = folder() / (std::string("session") + version);
-        EXPECT_EQ(handshake(version, {"-sess_out", session}), "full");
-        int resumed = 0;
-        for (int i = 0; i < 30; ++i) {
-            resumed += handshake(version, {"-sess_in", session}) == "resumed" ? 1 : 0;
-        }
-        EXPECT_EQ(resumed, 30) << version;
-        // With another key it is a full handshake, and no failure.
-        rotate();
-        for (int i = 0; i < 6; ++i) {
-            EXPECT_EQ(handshake(version, {"-sess_in", session}), "full") << version;
+        for (int number = 1; number <= 12; ++number) {
+            std::string session =
+                folder() / (std::string("session") + version + std::to_string(number));
+            EXPECT_EQ(handshake(version, number, {"-sess_out", session}), "full");
+            for (int i = 0; i < 3; ++i) {
+                const std::string next = session + std::to_string(i);
+                EXPECT_EQ(handshake(version, number, {"-sess_in", session, "-sess_out", next}),
+                          "resumed")
+                    << version << number;
+                // TLS 1.3 has another one for each time.
+                if (fs::exists(next)) {
+                    session = next;
+                }
+            }
         }
     }
     for (const int node : {1, 2, 3}) {
@@ -434,8 +474,8 @@ TEST_F(Cluster, ALoginIsValidOnEachNodeAndALogoutToo)
     ASSERT_EQ(in.status, 302) << in;
     const std::string cookie = in.header("set-cookie").value_or("");
     const std::string header = "Cookie: " + cookie.substr(0, cookie.find(';'));
-    for (int i = 0; i < 9; ++i) {
-        const Response greeted = get("/private", {.headers = {header}});
+    for (int i = 1; i <= 24; ++i) {
+        const Response greeted = get("/private", {.headers = {header}, .from = address(i)});
         EXPECT_TRUE(contains(greeted.body, "Hello ada!")) << greeted;
     }
     for (const int node : {1, 2, 3}) {
@@ -444,8 +484,9 @@ TEST_F(Cluster, ALoginIsValidOnEachNodeAndALogoutToo)
     const Response out = get("/logout", {.method = "POST", .headers = {header}, .body = ""});
     EXPECT_EQ(out.status, 307) << out;
     const std::string forgotten = out.header("set-cookie").value_or("");
-    for (int i = 0; i < 9; ++i) {
-        const Request again{.headers = {"Cookie: " + forgotten.substr(0, forgotten.find(';'))}};
+    for (int i = 1; i <= 12; ++i) {
+        const Request again{.headers = {"Cookie: " + forgotten.substr(0, forgotten.find(';'))},
+                            .from = address(i)};
         EXPECT_EQ(get("/private", again).status, 302) << forgotten;
     }
     end();
@@ -461,9 +502,8 @@ long proportional_kib(pid_t pid)
 
 TEST_F(Cluster, KeepsConnectionsThatAreIdle)
 {
-    const bool is_long = std::getenv("HELLO_CLUSTER_SECONDS") != nullptr;
-    const int count = is_long ? 1000 : 60;
-    const std::chrono::seconds idle(is_long ? 60 : 1);
+    const int count = is_long() ? 1000 : 60;
+    const std::chrono::seconds idle(is_long() ? 60 : 1);
     rlimit limit{};
     ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &limit), 0);
     limit.rlim_cur = limit.rlim_max;

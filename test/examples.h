@@ -52,7 +52,6 @@ class ExampleTest : public HttpdTest {
         return "Define HELLO_MATRIX chat.example.org\n"
                "Define HELLO_ACME_THUMBPRINT thumb\n"
                "Define HELLO_BALANCER 127.0.0.7\n"
-               "Define HELLO_TICKET_KEY ticket.key\n"
                "Define HELLO_DOMAIN www.example.org\n"
                "Define HELLO_ACME_CONTACT webmaster@example.org\n";
     }

@@ -34,7 +34,6 @@ TEST_F(Examples, EachOpensWithWhatItIsForAndHowToSeeIt)
     make_cert(root());
     make_client_cert(root() / "clients", "Ada");
     write("session.key", "a key");
-    write("ticket.key", std::string(48, 'k'));
     const std::string modules = md_module() + required();
     int count = 0;
     for (const auto& entry : fs::directory_iterator(folder())) {

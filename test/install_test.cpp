@@ -201,18 +201,14 @@ TEST_F(InstallOnDebian, MakesThisMachineOneNodeOfSeveral)
     start();
     const auto before = state();
     make_cert(root() / "keys", {"--name", "www.example.org"});
-    ASSERT_EQ(
-        run({.argv = {source_dir() / "scripts/make-ticket-key", "--dir", root() / "keys"}}).status,
-        0);
     fs::create_directories(etc() / "hello");
-    for (const char* const name : {"server.key", "server.crt", "ticket.key"}) {
+    for (const char* const name : {"server.key", "server.crt"}) {
         fs::copy(root() / "keys" / name, etc() / "hello" / name);
     }
     expected_ = "AH01630";
     const Finished installed =
         install({"--example", "redirect", "--define", "HELLO_HOST=www.example.org", "--example",
                  "node", "--define", "HELLO_BALANCER=127.0.0.7", "--define",
-                 "HELLO_TICKET_KEY=" + (etc() / "hello/ticket.key").string(), "--define",
                  "HELLO_DRAIN=" + (root() / "drain").string()});
     ASSERT_EQ(installed.status, 0) << installed.out << installed.err;
     Request request{.url = "https://www.example.org:" + std::to_string(ports_[1]) + "/",
@@ -230,7 +226,7 @@ TEST_F(InstallOnDebian, MakesThisMachineOneNodeOfSeveral)
     request.proxied = false;
     EXPECT_EQ(fetch(request).status, 0) << "without a header";
     ASSERT_EQ(uninstall().status, 0);
-    for (const char* const name : {"server.key", "server.crt", "ticket.key"}) {
+    for (const char* const name : {"server.key", "server.crt"}) {
         EXPECT_TRUE(fs::remove(etc() / "hello" / name)) << "what a person has put there stays";
     }
     fs::remove(etc() / "hello");

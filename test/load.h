@@ -61,7 +61,8 @@ struct Shared {
     std::string http;
     std::string https;
     Path ca;
-    int pace = 1;  // how many times longer the clients think than those of soak_test
+    bool many = false;  // each client has an address of its own, from 127.0.1.1 on
+    int pace = 1;       // how many times longer the clients think than those of soak_test
     std::atomic<bool> stop{false};
     std::atomic<int> newest{0};  // the newest message that has been configured
     std::mutex mutex;            // of what follows
@@ -108,6 +109,11 @@ inline void client(Shared& shared, std::size_t kind_number, int number)
     curl_easy_setopt(handle, CURLOPT_HTTP_VERSION,
                      kind.http2 ? CURL_HTTP_VERSION_2TLS : CURL_HTTP_VERSION_1_1);
     curl_easy_setopt(handle, CURLOPT_FORBID_REUSE, kind.keep_alive ? 0L : 1L);
+    const std::string from =
+        "host!127.0.1." + std::to_string(1 + 8 * kind_number + static_cast<std::size_t>(number));
+    if (shared.many) {
+        curl_easy_setopt(handle, CURLOPT_INTERFACE, from.c_str());
+    }
     curl_easy_setopt(handle, CURLOPT_WRITEFUNCTION, take);
     curl_easy_setopt(handle, CURLOPT_WRITEDATA, &body);
     curl_easy_setopt(handle, CURLOPT_ERRORBUFFER, static_cast<char*>(reason));

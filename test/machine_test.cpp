@@ -117,6 +117,24 @@ TEST_F(Setup, SaysThatTheDatabaseOfPackagesCannotBeRead)
     EXPECT_TRUE(contains(finished.err, "\nNext: ")) << finished.err;
 }
 
+TEST_F(Setup, KnowsWhatEachPurposeNeeds)
+{
+    for (const auto& [purpose, package] :
+         std::vector<std::pair<std::string, std::string>>{{"--run", "apache2-dev"},
+                                                          {"--install", " apache2\n"},
+                                                          {"--test", "libgtest-dev"},
+                                                          {"--scan", "sslscan"},
+                                                          {"--bench", "wrk"},
+                                                          {"--cluster", "haproxy"}}) {
+        Command command = setup("");
+        command.argv.back() = purpose;
+        command.argv.emplace_back("--dry-run");
+        const Finished finished = run(command);
+        EXPECT_EQ(finished.status, 0) << finished.err;
+        EXPECT_TRUE(contains(finished.out, package)) << purpose << finished.out;
+    }
+}
+
 TEST_F(Setup, EndsAtOnceAtCtrlC)
 {
     // A mirror that takes the connection and says nothing.

@@ -40,7 +40,6 @@ class Pairs : public ExampleTest {
         make_client_cert(root() / "clients", "Ada");
         write("session.key", "a key that nobody guesses\n");
         write("challenges/file", "the file");
-        write("ticket.key", std::string(48, 'k'));
         // As cheap a hash as there is: it is computed some thousand times.
         const Finished made =
             run({.argv = {"htpasswd", "-n", "-i", "-B", "-C", "4", "ada"}, .input = "secret\n"});
@@ -364,8 +363,7 @@ TEST_F(Pairs, WhatARecipeHasToBeToldIsAskedFor)
                  {"acme.conf", "HELLO_ACME_CONTACT"},
                  {"balancer.conf", "HELLO_BALANCER"},
                  {"matrix.conf", "HELLO_MATRIX"},
-                 {"node.conf", "HELLO_BALANCER"},
-                 {"node.conf", "HELLO_TICKET_KEY"}};
+                 {"node.conf", "HELLO_BALANCER"}};
     for (const auto& [name, define] : cases) {
         SCOPED_TRACE(define);
         const std::string all = md_module() + required();

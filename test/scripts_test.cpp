@@ -36,9 +36,8 @@ TEST(Harness, OutlivesAProgramThatReadsNothing)
 
 TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
 {
-    for (const char* const name :
-         {"setup", "make-cert", "make-client-cert", "run", "trust-cert", "install", "uninstall",
-          "soak", "bench", "cluster", "make-ticket-key"}) {
+    for (const char* const name : {"setup", "make-cert", "make-client-cert", "run", "trust-cert",
+                                   "install", "uninstall", "soak", "bench", "cluster"}) {
         const Finished help = run({.argv = {script(name), "--help"}});
         EXPECT_EQ(help.status, 0) << name;
         EXPECT_NE(help.out.find("Usage: " + std::string(name)), std::string::npos) << help.out;
@@ -68,9 +67,8 @@ TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
 TEST(Scripts, RunByALinkAndByAnotherShell)
 {
     const TemporaryFolder folder;
-    for (const char* const name :
-         {"make-cert", "make-client-cert", "run", "install", "uninstall", "setup", "test",
-          "trust-cert", "soak", "cluster", "make-ticket-key"}) {
+    for (const char* const name : {"make-cert", "make-client-cert", "run", "install", "uninstall",
+                                   "setup", "test", "trust-cert", "soak", "cluster"}) {
         const Path link = folder.path() / (std::string("my-") + name);
         fs::create_symlink(script(name), link);
         for (const Strings& argv :
