@@ -34,8 +34,8 @@ bool is_long()
 /// How long clients ask before and after what befalls a node.
 std::chrono::milliseconds a_while()
 {
-    return std::chrono::milliseconds(
-        is_long() ? 1000 * std::atoi(std::getenv("HELLO_CLUSTER_SECONDS")) : 300);
+    const char* const wanted = std::getenv("HELLO_CLUSTER_SECONDS");
+    return std::chrono::milliseconds(wanted == nullptr ? 300 : 1000 * std::atoi(wanted));
 }
 
 /// One of many clients'.
