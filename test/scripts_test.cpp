@@ -59,6 +59,8 @@ TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
     EXPECT_EQ(run({.argv = {source_dir() / "test/fresh-machine.sh", "--help"}}).status, 0);
     EXPECT_EQ(run({.argv = {source_dir() / "test/fresh-machine.sh", "instal"}}).status, 2);
     EXPECT_EQ(run({.argv = {script("soak"), "--restarts", "0"}}).status, 2);
+    EXPECT_EQ(run({.argv = {script("soak"), "--seconds", "5"}}).status, 2);
+    EXPECT_EQ(run({.argv = {script("soak"), "--cluster", "--seconds", "0"}}).status, 2);
     const Finished wrong = run({.argv = {script("test"), "--preset", "relaese"}});
     EXPECT_EQ(wrong.status, 2);
     EXPECT_NE(wrong.err.find("relaese"), std::string::npos) << wrong.err;
