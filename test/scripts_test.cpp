@@ -343,6 +343,23 @@ class MakeCert : public testing::Test {
         return names;
     }
 
+    /// As a run does that was killed between the two: the files that were there are away, and some
+    /// of its own are in their places.
+    void leave_what_a_killed_run_does() const
+    {
+        const Path work = folder() / ".mod_hello.make-cert.abcdef";
+        write_file(work / "files", "server.key\nserver.csr\nserver.crt\n");
+        fs::create_directory(work / "old");
+        for (const std::string& name : files()) {
+            if (!name.starts_with(".")) {
+                fs::rename(folder() / name, work / "old" / name);
+            }
+        }
+        write_file(folder() / "server.key", "new");
+        write_file(work / "new/server.csr", "new");
+        write_file(work / "new/server.crt", "new");
+    }
+
     TemporaryFolder folder_;
 };
 
@@ -533,25 +550,45 @@ TEST_F(MakeCert, TheNextRunPutsBackAndRemovesWhatAKilledOneLeft)
     }
     EXPECT_GT(killed, 0) << "no run was killed at the right moment";
 
-    // Right between the two: the old files are away, and some of the new ones are in their places.
     const std::string key = read_file(folder() / "server.key");
     const std::string certificate = read_file(folder() / "server.crt");
-    const Path work = folder() / ".mod_hello.make-cert.abcdef";
-    fs::create_directories(work / "new");
-    fs::create_directories(work / "old");
-    write_file(work / "files", "server.key\nserver.csr\nserver.crt\n");
-    for (const std::string& name : all_three) {
-        fs::rename(folder() / name, work / "old" / name);
-    }
-    write_file(folder() / "server.key", "new");
-    write_file(work / "new/server.csr", "new");
-    write_file(work / "new/server.crt", "new");
+    leave_what_a_killed_run_does();
     const Finished next = make({});
     EXPECT_NE(next.err.find("back as they were before a run that was killed"), std::string::npos)
         << next.err;
     EXPECT_EQ(files(), all_three);
     EXPECT_EQ(read_file(folder() / "server.key"), key);
     EXPECT_EQ(read_file(folder() / "server.crt"), certificate);
+}
+
+// After each step of the recovery, with the tool that was at it.
+TEST_F(MakeCert, CtrlCDuringTheRecoveryEndsItAndLosesNothing)
+{
+    ASSERT_EQ(make({}).status, 0);
+    const std::string key = read_file(folder() / "server.key");
+    const std::string certificate = read_file(folder() / "server.crt");
+    const TemporaryFolder tools;
+    const Path mv = tools.path() / "mv";
+    const Path count = tools.path() / "count";
+    write_file(mv,
+               "#!/bin/sh\nPATH=${PATH#*:}\nmv \"$@\" || exit\necho >>\"$COUNT\"\n"
+               "[ \"$(wc -l <\"$COUNT\")\" -ne \"$STEP\" ] || kill -INT 0\n");
+    fs::permissions(mv, fs::perms(0755));
+    constexpr int steps = 4;  // one that goes away again, and three that come back
+    for (int step = 1; step <= steps; ++step) {
+        SCOPED_TRACE(step);
+        leave_what_a_killed_run_does();
+        write_file(count, "");
+        const Finished stopped =
+            run({.argv = {script("make-cert"), "--dir", folder(), "--force"},
+                 .environment = {"PATH=" + mv.parent_path().string() + ":" + std::getenv("PATH"),
+                                 "COUNT=" + count.string(), "STEP=" + std::to_string(step)}});
+        EXPECT_EQ(stopped.status, 128 + SIGINT) << stopped.out << stopped.err;
+        EXPECT_EQ(read_file(count), std::string(steps, '\n'));
+        EXPECT_EQ(files(), all_three);
+        EXPECT_EQ(read_file(folder() / "server.key"), key);
+        EXPECT_EQ(read_file(folder() / "server.crt"), certificate);
+    }
 }
 
 TEST_F(MakeCert, TakesAFolderByItsWholeName)
