@@ -107,8 +107,10 @@ std::uint32_t milliseconds_now()
 // --- The configuration ------------------------------------------------------
 // What the directives of one section have set. A field that is null was not set there.
 
+class Answer;
+
 /// Appends a value to an answer.
-using Escape = void (*)(std::string& answer, std::string_view value);
+using Escape = void (*)(Answer& answer, std::string_view value);
 
 struct Type {
     const char* value;  // Content-Type
@@ -300,9 +302,31 @@ Message parse(apr_pool_t* pool, std::string_view text, bool is_verbatim, Origin 
 // Whatever an expression brings may come from a client. It is escaped for the type that it lands
 // in, so that it stays a value there.
 
+/// An answer as it grows. What a client sends, several times over, must not take all memory.
+class Answer {
+  public:
+    static constexpr std::size_t most = std::size_t{16} << 20U;  // bytes
+
+    Answer& operator+=(std::string_view piece)
+    {
+        if (piece.size() > most - bytes_.size()) {
+            throw std::length_error(
+                "the answer grows beyond 16 MiB; expected fewer or shorter "
+                "values, see LimitRequestLine and LimitRequestFieldSize");
+        }
+        bytes_ += piece;
+        return *this;
+    }
+    Answer& operator+=(char c) { return *this += std::string_view(&c, 1); }
+    std::string_view bytes() const { return bytes_; }
+
+  private:
+    std::string bytes_{};
+};
+
 /// HTML text, safe in element content and in an attribute in quotes of either kind. A control
 /// character has no place there, and ESC would switch the character set where there is none.
-void put_html(std::string& out, std::string_view value)
+void put_html(Answer& out, std::string_view value)
 {
     for (const char c : value) {
         out += c == '&'    ? "&amp;"sv
@@ -343,7 +367,7 @@ std::pair<std::size_t, char32_t> decode_utf8(std::string_view text)
 
 /// The content of a string of JSON (RFC 8259, section 7) or JavaScript, in ASCII whatever
 /// comes in: safe between quotes of any kind, and inside of <script>.
-void put_script(std::string& out, std::string_view value)
+void put_script(Answer& out, std::string_view value)
 {
     const auto put_unit = [&out](char32_t unit) {
         out += "\\u";
@@ -367,7 +391,7 @@ void put_script(std::string& out, std::string_view value)
 }
 
 /// A part of one line: control characters, and so line ends, become spaces.
-void put_line(std::string& out, std::string_view value)
+void put_line(Answer& out, std::string_view value)
 {
     for (const char c : value) {
         out += static_cast<unsigned char>(c) < ' ' || c == 0x7F ? ' ' : c;
@@ -375,20 +399,21 @@ void put_line(std::string& out, std::string_view value)
 }
 
 /// The content of a field of CSV in quotes: RFC 4180, section 2.
-void put_csv(std::string& out, std::string_view value)
+void put_csv(Answer& out, std::string_view value)
 {
     for (const char c : value) {
-        out += c == '"' ? "\"" : "";
+        out += c == '"' ? "\""sv : ""sv;
         put_line(out, {&c, 1});
     }
 }
 
 constexpr Type default_type{"text/html; charset=utf-8", put_html, nullptr};
 
-/// Evaluates a body for a request. Throws why an expression has no value, and where it stands.
-std::string render(request_rec* r, const Message& message, Escape escape)
+/// Evaluates a body for a request. Throws why an expression has no value, and where it stands, or
+/// that the answer is too long.
+Answer render(request_rec* r, const Message& message, Escape escape)
 {
-    std::string out;
+    Answer out;
     for (const auto& [text, expression, origin] : message.pieces) {
         out += text;
         const char* error = nullptr;
@@ -724,7 +749,7 @@ Escape escape_of(apr_pool_t* pool, const char* type)
                 "cache-manifest)|application/openmetrics-text")
                ? put_line
            : is("[^; \t]*csv|text/comma-separated-values") ? put_csv
-           : is("text/plain") ? [](std::string& out, std::string_view value) { out += value; }
+           : is("text/plain") ? [](Answer& out, std::string_view value) { out += value; }
                               : put_html;
 }
 
@@ -1000,7 +1025,8 @@ int answer_body(request_rec* r, const Config& config, const Type& type)
     }
     const bool is_constant = message->etag != nullptr;
     const std::string_view bytes =
-        is_constant ? message->bytes : copy_in(r->pool, render(r, *message, type.escape));
+        is_constant ? message->bytes
+                    : make_in<Answer>(r->pool, render(r, *message, type.escape))->bytes();
     if (is_constant) {
         apr_table_setn(r->headers_out, "ETag", etag_of(r, *message, type));
         if (message->version.mtime != 0) {

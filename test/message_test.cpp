@@ -721,5 +721,63 @@ TEST_F(Message, AFileMayHaveOneMebibyte)
     EXPECT_EQ(get("/").body.size(), 1'048'576U);
 }
 
+/// A line of /proc/PID/status, in kilobytes.
+std::size_t kilobytes(pid_t process, const std::string& name)
+{
+    const std::string status = read_file("/proc/" + std::to_string(process) + "/status");
+    return std::stoul(status.substr(status.find(name + ":") + name.size() + 1));
+}
+
+// What is sent once is used many times, and longer once it is escaped.
+TEST_F(Message, AnAnswerHasSixteenMebibytesAtMost)
+{
+    const struct {
+        const char* type;
+        char sent;
+        int uses;
+        std::size_t length;  // of the answer; 0 where it is refused
+    } cases[] = {
+        {"text/plain", 'x', 16, 16'000'000},        {"text/plain", 'x', 17, 0},
+        {"text/html", '<', 4, 16'000'000},          {"text/html", '<', 20, 0},
+        {"application/json", '<', 2, 12'000'000},   {"application/json", '<', 20, 0},
+        {"text/csv", '"', 8, 16'000'000},           {"text/csv", '"', 9, 0},
+        {"text/event-stream", 'x', 16, 16'000'000}, {"text/event-stream", 'x', 20, 0},
+    };
+    std::string locations;
+    int number = 0;
+    for (const auto& [type, sent, uses, length] : cases) {
+        std::string message;
+        for (int i = 0; i < uses; ++i) {
+            message += "%{HTTP:Long}";
+        }
+        locations += "<Location \"" + numbered_path(number++) + "\">\nHelloType " + type +
+                     "\nHelloMessage \"" + message + "\"\n</Location>\n";
+    }
+    use_mpm("prefork");  // and one child, whose memory is looked at
+    start(std::string("StartServers 1\nMaxRequestWorkers 1\nLimitRequestFieldSize 1048576\n") +
+          "ErrorDocument 500 /1\n" + open_location + locations);
+    expect_log("GET /1 failed: the answer grows beyond 16 MiB; expected fewer or shorter values");
+    tolerate_log("failed: the answer grows beyond 16 MiB");
+    tolerate_log("AH00161");  // all children are busy: the one
+    ASSERT_EQ(get("/0").status, 200);
+    const std::vector<pid_t> children = children_of(httpd().pid());
+    ASSERT_EQ(children.size(), 1U);
+    const std::size_t before = kilobytes(children[0], "VmRSS");
+    number = 0;
+    for (const auto& [type, sent, uses, length] : cases) {
+        SCOPED_TRACE(std::string(type) + ", " + std::to_string(uses) + " uses");
+        const Response response = fetch({.url = http(numbered_path(number++)),
+                                         .headers = {"Long: " + std::string(1'000'000, sent)}});
+        EXPECT_EQ(response.status, length != 0 ? 200 : 500);
+        if (length != 0) {
+            EXPECT_EQ(response.body.size(), length);
+        }
+    }
+    EXPECT_EQ(children_of(httpd().pid()), children);
+    if (std::string_view(HELLO_PRELOAD).empty()) {  // a sanitizer keeps what is freed
+        EXPECT_LT(kilobytes(children[0], "VmHWM") - before, 80U << 10U);
+    }
+}
+
 }  // namespace
 }  // namespace hello
