@@ -274,6 +274,7 @@ Message parse(apr_pool_t* pool, std::string_view text, bool is_verbatim, Origin 
     }
     Message message;
     std::string literal;
+    const char* counted = text.data();  // up to where lines are
     const auto end_piece = [&](Piece piece) {
         piece.text = copy_in(pool, literal);
         message.pieces.push_back(piece);
@@ -282,8 +283,9 @@ Message parse(apr_pool_t* pool, std::string_view text, bool is_verbatim, Origin 
     while (!text.empty()) {
         const std::string_view before = text.substr(0, text.find("%{"));
         literal += before;
-        origin.line += static_cast<int>(std::count(before.begin(), before.end(), '\n'));
         text.remove_prefix(before.size());
+        const char* const from = std::exchange(counted, text.data());
+        origin.line += static_cast<int>(std::count(from, counted, '\n'));
         if (!text.empty() && before.ends_with('\\')) {
             literal.back() = '%';  // and the brace is text
             text.remove_prefix(1);

@@ -648,6 +648,7 @@ TEST_F(Message, WhatIsWrongStopsHttpdAndIsExplained)
     write("large", std::string(1024 * 1024 + 1, 'x'));
     write("malformed", "one\ntwo %{NO_SUCH_VARIABLE}\n");
     write("unclosed", "one\ntwo\n%{REMOTE_ADDR\n");
+    write("broken", "%{req:a\\\nb}\n%{req:c\\\n}%{NO_SUCH_VARIABLE}");
     write("reading", "one\n%{file:/etc/passwd}\n");
     write("nested", "%{base64:%{filesize:/etc/passwd}}");
     const struct {
@@ -692,6 +693,7 @@ TEST_F(Message, WhatIsWrongStopsHttpdAndIsExplained)
         {"HelloFile large", {"/large", "1048577", "expected 1 MiB"}},
         {"HelloFile malformed", {"/malformed:2:", "%{NO_SUCH_VARIABLE}", "does not exist"}},
         {"HelloFile unclosed", {"/unclosed:3:", "no closing brace"}},
+        {"HelloFile broken", {"/broken:4:", "%{NO_SUCH_VARIABLE}"}},
         {"HelloFile reading", {"/reading:2:", "%{file:/etc/passwd}", "none that reads a file"}},
         {"HelloFile nested", {"/nested:1:", "%{base64:%{filesize:/etc/passwd}}", "restricted"}},
         {"HelloFile \"\"", {"\"\"", "expected a file"}},
