@@ -2,7 +2,7 @@
 # What run and install share about the recipes in conf/examples: what their heads say. It is
 # sourced, never run.
 
-# lib.sh, which comes before, has the checkout.
+# lib.sh, which comes before, has the checkout; modules is httpd's folder of them.
 # shellcheck disable=SC2154
 recipes=$checkout/conf/examples
 told=() # what the user has told, NAME=VALUE
@@ -29,6 +29,27 @@ example_modules() {
     [[ $list =~ \(modules:\ ([^\)]*)\) ]] || return 0
     list=${BASH_REMATCH[1]// /}
     printf '%s\n' "${list//,/$'\n'}"
+}
+
+# example_extras NAME: the modules that it goes without where they are not, one a line.
+example_extras() {
+    sed -n 's/^# (better with: \([a-z0-9_]*\))$/\1/p' "$recipes/$1.conf"
+}
+
+# load_extra MODULE: the lines that load it. Debian 12's mod_qos does not name a library that it uses.
+load_extra() {
+    if [[ $1 == qos ]] && grep -q pcre_free -- "$modules/mod_qos.so" && compgen -G '/usr/lib/*/libpcre.so.3' >/dev/null; then
+        printf 'LoadFile libpcre.so.3\n'
+    fi
+    printf 'LoadModule %s_module "%s/mod_%s.so"\n' "$1" "$modules" "$1"
+}
+
+# goes_without NAME MODULE: says it.
+goes_without() {
+    local next='install it'
+    ! command -v apt-get >/dev/null || next="apt-get install libapache2-mod-$2"
+    [[ ! -e $modules/mod_$2.so ]] || next="a2enmod $2"
+    printf '%s: the recipe %s goes without mod_%s, which is not loaded; its head says what for\nNext: where that matters, %s\n' "$me" "$1" "$2" "$next" >&2
 }
 
 # example_needs NAME: what it has to be told, one a line.

@@ -889,7 +889,7 @@ TEST_F(Production, TellsLittleAndTakesLittle)
     EXPECT_EQ(get_tls("/open/").status, 403);
     // What httpd itself says of this virtual host, sooner than after half a minute.
     const Response info = get_tls("/server-info?server");
-    EXPECT_NE(info.body.find("connection: 30 "), std::string::npos) << info;
+    EXPECT_NE(info.body.find("connection: 20 "), std::string::npos) << info;
 
     for (const char* const method : {"TRACE", "TRACK"}) {
         const Response response =
@@ -950,7 +950,7 @@ TEST_F(Production, DoesNotWaitForThoseWhoSayNothing)
     make_cert(root());
     start(before + recipe("production.conf"));
     // Linux hands a connection to httpd when its first bytes are there. exchange() throws
-    // where the server has not closed the connection in time; Timeout would do it after 30
+    // where the server has not closed the connection in time; Timeout would do it after 20
     // seconds.
     const auto begin = std::chrono::steady_clock::now();
     std::string half_header;
@@ -973,7 +973,7 @@ TEST_F(Production, DoesNotWaitForThoseWhoSayNothing)
     body.join();
     header.join();
     after.join();
-    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(20));
+    EXPECT_LT(std::chrono::steady_clock::now() - begin, std::chrono::seconds(15));
     EXPECT_TRUE(half_header.starts_with("HTTP/1.1 408 ")) << half_header;
     EXPECT_TRUE(half_body.starts_with("HTTP/1.1 408 ")) << half_body;
     EXPECT_TRUE(idle.starts_with("HTTP/1.1 308 ")) << idle;

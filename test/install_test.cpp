@@ -361,6 +361,18 @@ TEST_F(InstallOnDebian, ARecipeThatCannotBeServedChangesNothing)
     }
 }
 
+TEST_F(InstallOnDebian, SaysWhatARecipeGoesWithout)
+{
+    const std::string without = "the recipe production goes without mod_qos";
+    const Strings options{"--example", "production", "--dry-run"};
+    const Finished missing = install(options);
+    EXPECT_EQ(missing.status, 0) << missing.err;
+    EXPECT_TRUE(contains(missing.err, without)) << missing.err;
+    EXPECT_TRUE(contains(missing.err, "Next: where that matters, a")) << missing.err;
+    write_file(etc() / "mods-enabled/qos.load", "");
+    EXPECT_FALSE(contains(install(options).err, without));
+}
+
 TEST_F(InstallOnDebian, StartsAServerThatDoesNotRun)
 {
     const auto before = state();

@@ -1468,6 +1468,8 @@ TEST_F(Run, ServesRecipesAndTheCommandsOfTheirHeadsWork)
             std::chrono::minutes(1)))
             << process.out() << process.err();
         ASSERT_FALSE(process.ended()) << process.err();
+        EXPECT_EQ(contains(process.err(), "the recipe production goes without mod_qos"),
+                  names.front() == "production" && !fs::exists(httpd_modules() / "mod_qos.so"));
         for (const std::string& name : names) {
             const std::string shown = trial(name, process.out());
             EXPECT_TRUE(std::regex_search(shown, std::regex(trial_result(name), std::regex::icase)))
