@@ -63,7 +63,7 @@ class Cluster : public testing::Test {
     Command command(const Strings& arguments) const
     {
         Command result{.argv = {checkout_ / "scripts/cluster"},
-                       .environment = {"TMPDIR=" + (folder() / "tmp").string(),
+                       .environment = {"TMPDIR=" + (folder() / "tmp").string(), "TERM=xterm",
                                        "PATH=" + bin().string() + ":" + std::getenv("PATH")}};
         result.argv.insert(result.argv.end(), arguments.begin(), arguments.end());
         return result;
@@ -77,6 +77,9 @@ class Cluster : public testing::Test {
         arguments.insert(arguments.end(), more.begin(), more.end());
         Command command = this->command(arguments);
         command.terminal = terminal;
+        // From there the folder has another name.
+        command.argv.insert(command.argv.begin(),
+                            {"sh", "-c", "cd \"$TMPDIR\" && exec \"$@\"", "sh"});
         cluster_.emplace(command);
         ASSERT_TRUE(eventually(
             [&] { return cluster_->ended() || contains(cluster_->out(), "Ctrl-C stops it"); },
@@ -114,10 +117,12 @@ class Cluster : public testing::Test {
     /// Where a node has its logs.
     Path logs(int node) const
     {
-        const std::string out = read_file(state_ / ("node" + std::to_string(node)) / "out");
-        std::smatch found;
-        return std::regex_search(out, found, std::regex("  Log: (.*)/error.log")) ? found.str(1)
-                                                                                  : "nowhere";
+        for (const auto& entry : fs::directory_iterator(state_ / ("node" + std::to_string(node)))) {
+            if (fs::exists(entry.path() / "httpd.pid")) {
+                return entry.path();
+            }
+        }
+        return "nowhere";
     }
     pid_t httpd(int node) const { return std::atoi(read_file(logs(node) / "httpd.pid").c_str()); }
     /// Sends a signal to a node's first process, or to all of them.
@@ -135,7 +140,7 @@ class Cluster : public testing::Test {
         const Finished finished = run({.argv = {"curl", "-s", "--unix-socket",
                                                 state_ / "statistics", "http://localhost/;csv"}});
         std::smatch found;
-        const std::regex line("\nsecure,node" + std::to_string(node) + ",(?:[^,]*,){" +
+        const std::regex line("\nnodes,node" + std::to_string(node) + ",(?:[^,]*,){" +
                               std::to_string(place - 2) + "}([^,]*),");
         return std::regex_search(finished.out, found, line) ? found.str(1) : finished.err;
     }
@@ -295,8 +300,40 @@ TEST_F(Cluster, DoesWhatItIsToldAndLeavesNothing)
     EXPECT_EQ(tell({"start", "3"}), "node 3: up\n");
     EXPECT_EQ(run(command({"drain", "4"})).status, 2);
     EXPECT_EQ(run(command({"drain"})).status, 2);
+    EXPECT_EQ(run(command({"drain", "1", "drain", "2"})).status, 2);
+
+    // What its user alone may read, and nobody else take a lock on.
+    for (const auto& entry : fs::directory_iterator(state())) {
+        if (!entry.is_directory()) {
+            EXPECT_EQ(entry.status().permissions() & fs::perms(0077), fs::perms::none) << entry;
+        }
+    }
+    // A certificate that is being written changes nothing.
+    const std::string whole = read_file(certificate());
+    write_file(certificate(), whole.substr(0, whole.size() / 2));
+    const Finished early = run(command({"roll"}));
+    EXPECT_EQ(early.status, 1) << early.out;
+    EXPECT_TRUE(contains(early.err, "not a whole one yet; nothing was changed")) << early.err;
+    write_file(certificate(), whole);
+    EXPECT_EQ(get("/").status, 200);
     end();
     EXPECT_EQ(run(command({"roll"})).status, 1) << "nothing runs";
+}
+
+TEST_F(Cluster, SaysWhatItCannotWorkWith)
+{
+    Command named = command({});
+    named.environment[0] = "TMPDIR=" + (folder() / "a b").string();
+    fs::create_directory(folder() / "a b");
+    write_file(folder() / "tls/server.key", "-----BEGIN ENCRYPTED PRIVATE KEY-----\n");
+    for (const auto& [asked, explained] :
+         {std::pair(named, "choose another TMPDIR"),
+          std::pair(command({"--cert-dir", folder() / "tls"}), "has a pass phrase")}) {
+        const Finished refused = run(asked);
+        EXPECT_EQ(refused.status, 1) << refused.out;
+        EXPECT_TRUE(contains(refused.err, explained)) << refused.err;
+    }
+    EXPECT_TRUE(fs::is_empty(folder() / "a b"));
 }
 
 TEST_F(Cluster, ARollLosesNothingAndChangesEveryNode)

@@ -29,15 +29,21 @@ inline Command haproxy(const std::vector<std::string>& arguments)
     return command;
 }
 
-/// The recipe with one node, on other addresses, and without what only root may do.
+/// The recipe with one node, on other addresses, and without what only root may do. TLS ends there
+/// by pair.pem in the folder, or passes, by server.crt in it.
 inline std::string haproxy_configuration(const Path& folder, const std::string& http,
-                                         const std::string& https, const std::string& node)
+                                         const std::string& https, const std::string& node,
+                                         bool ends_tls)
 {
     std::string text = read_file(source_dir() / "conf/examples/haproxy.cfg");
     for (const auto& [pattern, replacement] : std::vector<std::pair<std::string, std::string>>{
              {"\n    (user|group|log) [^\n]*", ""},
              {"\n    server node[23] [^\n]*", ""},
              {"stats socket [^ ]*", "stats socket " + (folder / "admin").string()},
+             {"setenv HELLO_HOST [^\n]*", "setenv HELLO_HOST localhost"},
+             {"setenv HELLO_CA [^\n]*", "setenv HELLO_CA " + (folder / "server.crt").string()},
+             {"#   setenv HELLO_ENDS_TLS [^\n]*",
+              ends_tls ? "    setenv HELLO_ENDS_TLS " + (folder / "pair.pem").string() : ""},
              {"bind :80", "bind " + http},
              {"bind :443", "bind " + https},
              {"server node1 10.0.0.11:[0-9]*", "server node1 " + node}}) {
