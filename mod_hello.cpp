@@ -404,7 +404,7 @@ void put_line(Answer& out, std::string_view value)
 void put_csv(Answer& out, std::string_view value)
 {
     for (const char c : value) {
-        out += c == '"' ? "\""sv : ""sv;
+        out += c == '"' ? R"(")"sv : ""sv;
         put_line(out, {&c, 1});
     }
 }

@@ -79,7 +79,7 @@ class Cluster : public testing::Test {
         command.terminal = terminal;
         // From there the folder has another name.
         command.argv.insert(command.argv.begin(),
-                            {"sh", "-c", "cd \"$TMPDIR\" && exec \"$@\"", "sh"});
+                            {"sh", "-c", R"(cd "$TMPDIR" && exec "$@")", "sh"});
         cluster_.emplace(command);
         ASSERT_TRUE(eventually(
             [&] { return cluster_->ended() || contains(cluster_->out(), "Ctrl-C stops it"); },

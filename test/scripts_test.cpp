@@ -58,6 +58,11 @@ TEST(Scripts, EachHasHelpAndSaysWhatIsWrongWithAnOption)
     EXPECT_EQ(mistyped.out, "");
     EXPECT_EQ(run({.argv = {source_dir() / "test/fresh-machine.sh", "--help"}}).status, 0);
     EXPECT_EQ(run({.argv = {source_dir() / "test/fresh-machine.sh", "instal"}}).status, 2);
+    const std::string strangers = source_dir() / "test/strangers.sh";
+    EXPECT_EQ(run({.argv = {strangers, "--help"}}).status, 0);
+    EXPECT_EQ(run({.argv = {strangers, "header"}}).status, 2);
+    EXPECT_EQ(run({.argv = {strangers, "--seconds", "4"}}).status, 2);
+    EXPECT_EQ(run({.argv = {strangers, "--of", "nginx"}}).status, 2);
     EXPECT_EQ(run({.argv = {script("soak"), "--restarts", "0"}}).status, 2);
     EXPECT_EQ(run({.argv = {script("soak"), "--seconds", "5"}}).status, 2);
     EXPECT_EQ(run({.argv = {script("soak"), "--cluster", "--seconds", "0"}}).status, 2);

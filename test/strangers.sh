@@ -25,7 +25,7 @@ end a table says how long the client waited, and what became of the server.
 
   --of NAME      production: conf/examples/production.conf by scripts/run
                  plain: what scripts/run serves by itself
-                 cluster: two nodes behind HAProxy, by scripts/cluster
+                 cluster: two nodes with production.conf behind HAProxy
                  (default: production)
   --seconds N    how long each attack goes on, 5 to 600 (default: 60)
   --help         print this and exit
@@ -126,7 +126,7 @@ temporary_folder work
 case $of in
     production) command=("$scripts/run" --example production) ;;
     plain) command=("$scripts/run") ;;
-    cluster) command=("$scripts/cluster" --nodes 2) ;;
+    cluster) command=("$scripts/cluster" --nodes 2 --example production) ;;
 esac
 http_port=8080
 https_port=8443
