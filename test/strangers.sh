@@ -200,7 +200,7 @@ hold() {
             held[i]=
             { exec {fd}<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || continue
             held[i]=$fd
-            printf '%b' "$2" >&"$fd" 2>/dev/null || true
+            { printf '%b' "$2" >&"$fd"; } 2>/dev/null || true
             ((i % 150 != 0)) || sleep 1
         done
     done
@@ -209,7 +209,7 @@ garbage() {
     local fd line='\x00GET \xff\r\n: \r\n\r\nHost HTTP/\x7f\r\n'
     while :; do
         { exec {fd}<>"/dev/tcp/127.0.0.1/$1"; } 2>/dev/null || continue
-        printf '%b%b%b' "$line" "$line" "$line" >&"$fd" 2>/dev/null || true
+        { printf '%b%b%b' "$line" "$line" "$line" >&"$fd"; } 2>/dev/null || true
         exec {fd}>&-
     done
 }
@@ -277,4 +277,4 @@ for name in "${attacks[@]}"; do
     printf '%-13s %7s %7s %7s %7s %8s %14s %8s%s\n' "$name" "$median" "$percentile" "$longest" "$errors" \
         "$crashes" "$before-$most-$after" "$(($(logged) - logged))" "$verdict"
 done
-exit "$failed"
+((failed == 0))
