@@ -379,7 +379,7 @@ declare -A script=(
     [install]=$install
     [package]=$package
     [scan]='scripts/setup --scan; test/scan.sh'
-    [bench]='scripts/bench --quick'
+    [bench]='scripts/setup --bench && scripts/bench --quick'
 )
 table=()
 failed=0
