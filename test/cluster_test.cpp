@@ -294,6 +294,12 @@ TEST_F(Cluster, DoesWhatItIsToldAndLeavesNothing)
         return get("/", {.from = address(1 + number++ % 60)}).status == 200 &&
                access_log(2) != before;
     }));
+    // A run that was killed outright leaves its folder; what is meant is the one that lives.
+    for (const char* const name : {"mod_hello.run.000000", "mod_hello.run.zzzzzz"}) {
+        const Path left = state() / "node3" / name;
+        fs::create_directory(left);
+        write_file(left / "httpd.pid", "99999999\n");
+    }
     EXPECT_EQ(tell({"kill", "3"}), "node 3: down\n");
     EXPECT_TRUE(eventually([&] { return contains(cluster().out(), "node 3: down\n"); }));
     EXPECT_EQ(get("/").status, 200);
