@@ -13,6 +13,10 @@
 //
 // The parts: configuration, message and expressions, values in the answer, file that holds a
 // message, directives, claim of a location, handler, start, guard between C++ and C, registration.
+//
+// The frame, for a module of your own: make_in (objects in pools), Config with merge (what sections
+// set), guarded (no exception reaches C), the table of directives, which is typed by it, and the
+// hooks at the end; and the claim, where no file is behind a location. The rest is hello's.
 
 // httpd declares directive setters with their signatures only where designated
 // initializers exist. ap_config.h grants them to C alone, and C++20 has them too.
@@ -411,6 +415,11 @@ void put_csv(Answer& out, std::string_view value)
 
 constexpr Type default_type{"text/html; charset=utf-8", put_html, nullptr};
 
+const Type& type_of(const Config& config)
+{
+    return config.type != nullptr ? *config.type : default_type;
+}
+
 /// Evaluates a body for a request. Throws why an expression has no value, and where it stands, or
 /// that the answer is too long.
 Answer render(request_rec* r, const Message& message, Escape escape)
@@ -492,8 +501,8 @@ struct File {
         return apr_stat(&found, path, looked_for, pool) == APR_SUCCESS ? found : apr_finfo_t{};
     }
 
-    /// Reads what was found; nothing where it has changed. Throws why it cannot be a body.
-    std::string read(const apr_finfo_t& found, apr_pool_t* pool) const
+    /// The text of what was found; nothing where it has changed. Throws why it cannot be a body.
+    std::string load(const apr_finfo_t& found, apr_pool_t* pool) const
     {
         const auto size = static_cast<std::size_t>(found.size);
         if (found.filetype != APR_NOFILE && (found.filetype != APR_REG || size == 0)) {
@@ -611,7 +620,7 @@ struct File {
             take_newest();
             const bool is_current = message != nullptr && message->version.mark == mark;
             if (!is_current && is_whole(mark)) {
-                if (const std::string text = read(found, pool); !text.empty()) {
+                if (const std::string text = load(found, pool); !text.empty()) {
                     take(mark, found.mtime, text);
                 }
             } else if (message == nullptr) {
@@ -732,7 +741,7 @@ void set_file(cmd_parms* cmd, Config& config, const Words& words)
         file = make_in<File>(cmd->pool, path, verbatim, cmd->directive, cmd->server);
         // At a restart there may be a version from before, and the children say what is wrong.
         if (ap_state_query(AP_SQ_CONFIG_GEN) <= 1) {
-            file->make({}, file->read(file->look(cmd->temp_pool), cmd->temp_pool));
+            file->make({}, file->load(file->look(cmd->temp_pool), cmd->temp_pool));
         }
     }
     config.message = nullptr;
@@ -967,7 +976,7 @@ int drop_body(request_rec* r)
 }
 
 /// Sends a body, or none where it is null, as default_handler does in httpd's server/core.c.
-int send(request_rec* r, apr_bucket* body)
+int send_body(request_rec* r, apr_bucket* body)
 {
     conn_rec* const c = r->connection;
     apr_bucket_brigade* const brigade = apr_brigade_create(r->pool, c->bucket_alloc);
@@ -1014,6 +1023,21 @@ const char* etag_of(request_rec* r, const Message& message, const Type& type)
     return etag;
 }
 
+/// Says which version of a body this is; or, of one that was made for this request alone, that
+/// nobody may keep it.
+void put_validators(request_rec* r, const Message& message, const Type& type)
+{
+    if (message.etag == nullptr) {
+        apr_table_setn(r->headers_out, "Cache-Control", "no-store");
+        return;
+    }
+    apr_table_setn(r->headers_out, "ETag", etag_of(r, message, type));
+    if (message.version.mtime != 0) {
+        ap_update_mtime(r, message.version.mtime);
+        apr_table_setn(r->headers_out, "Last-Modified", message.modified);
+    }
+}
+
 /// Answers with the body that the configuration names.
 int answer_body(request_rec* r, const Config& config, const Type& type)
 {
@@ -1029,16 +1053,7 @@ int answer_body(request_rec* r, const Config& config, const Type& type)
     const std::string_view bytes =
         is_constant ? message->bytes
                     : make_in<Answer>(r->pool, render(r, *message, type.escape))->bytes();
-    if (is_constant) {
-        apr_table_setn(r->headers_out, "ETag", etag_of(r, *message, type));
-        if (message->version.mtime != 0) {
-            ap_update_mtime(r, message->version.mtime);
-            apr_table_setn(r->headers_out, "Last-Modified", message->modified);
-        }
-    } else {
-        // It was made for this request alone, so nobody may keep it.
-        apr_table_setn(r->headers_out, "Cache-Control", "no-store");
-    }
+    put_validators(r, *message, type);
     if (!is_constant || r->method_number != M_GET) {
         ap_remove_output_filter_byhandle(r->output_filters, "BYTERANGE");
     }
@@ -1046,14 +1061,15 @@ int answer_body(request_rec* r, const Config& config, const Type& type)
         ap_set_accept_ranges(r);
         if (const int condition = condition_of(r, *message); condition != OK) {
             r->status = condition;
-            return send(r, nullptr);
+            return send_body(r, nullptr);
         }
     }
     apr_bucket_alloc_t* const allocator = r->connection->bucket_alloc;
     // Immortal: the configuration outlives the request, so nobody need copy it.
-    return send(r, is_constant && config.file == nullptr
-                       ? apr_bucket_immortal_create(bytes.data(), bytes.size(), allocator)
-                       : apr_bucket_pool_create(bytes.data(), bytes.size(), r->pool, allocator));
+    return send_body(r,
+                     is_constant && config.file == nullptr
+                         ? apr_bucket_immortal_create(bytes.data(), bytes.size(), allocator)
+                         : apr_bucket_pool_create(bytes.data(), bytes.size(), r->pool, allocator));
 }
 
 /// Ends the connection, or the stream of HTTP/2, unanswered. In the log it is 444, as in nginx's.
@@ -1084,6 +1100,33 @@ int refuse_method(request_rec* r, const Methods* methods)
     return HTTP_METHOD_NOT_ALLOWED;
 }
 
+/// Whether a method gets the configured answer.
+bool is_listed(const request_rec* r, const Methods* methods)
+{
+    if (methods == nullptr) {
+        return r->method_number == M_GET;
+    }
+    return methods->listed == nullptr ? r->method_number != M_CONNECT  // a 2xx opens a tunnel
+                                      : ap_method_in_list(methods->listed, r->method) != 0;
+}
+
+/// Answers a method that is listed, or any with an error.
+int answer_listed(request_rec* r, const Config& config)
+{
+    // Without a configured one, an ErrorDocument keeps the status of the error.
+    if (config.status != nullptr) {
+        r->status = config.status->code;
+        r->status_line = config.status->line;
+        if (r->status == HTTP_NO_CONTENT) {
+            return OK;
+        }
+    }
+    const Type& type = type_of(config);
+    ap_set_content_type_ex(r, type.value, 1);
+    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
+    return answer_body(r, config, type);
+}
+
 /// Hook handler: answers the methods that are listed, and OPTIONS, and refuses every other one
 /// unless the configured status is an error anyway. Whatever decides on access has decided by now.
 int answer(request_rec* r)
@@ -1098,11 +1141,8 @@ int answer(request_rec* r)
     }
     const Methods* const methods = config.methods;
     const bool is_error = code >= 400;
-    const bool is_listed = is_error || (methods == nullptr ? r->method_number == M_GET
-                                        : methods->listed == nullptr
-                                            ? r->method_number != M_CONNECT  // a 2xx opens a tunnel
-                                            : ap_method_in_list(methods->listed, r->method) != 0);
-    const bool is_allowed = is_listed || r->method_number == M_OPTIONS;
+    const bool is_answer = is_error || is_listed(r, methods);
+    const bool is_allowed = is_answer || r->method_number == M_OPTIONS;
     // Who asks before it sends need not send what will be refused: RFC 9110, 10.1.1.
     if (r->expecting_100 == 0 || (is_allowed && !is_error)) {
         if (const int status = drop_body(r); status != OK) {
@@ -1115,23 +1155,13 @@ int answer(request_rec* r)
     // What mod_mime has found are the file's, where there is one.
     r->content_encoding = nullptr;
     r->content_languages = nullptr;
-    // Without a configured one, an ErrorDocument keeps the status of the error.
-    if (is_listed && config.status != nullptr) {
-        r->status = code;
-        r->status_line = config.status->line;
+    if (is_answer) {
+        return answer_listed(r, config);
     }
-    if (is_listed && code == HTTP_NO_CONTENT) {
-        return OK;
-    }
-    const Type& type = config.type != nullptr ? *config.type : default_type;
-    ap_set_content_type_ex(r, type.value, 1);
-    if (!is_listed) {
-        apr_table_setn(r->headers_out, "Allow",
-                       methods != nullptr ? methods->allow : "GET, HEAD, OPTIONS");
-        return OK;
-    }
-    apr_table_setn(r->headers_out, "X-Content-Type-Options", "nosniff");
-    return answer_body(r, config, type);
+    ap_set_content_type_ex(r, type_of(config).value, 1);
+    apr_table_setn(r->headers_out, "Allow",
+                   methods != nullptr ? methods->allow : "GET, HEAD, OPTIONS");
+    return OK;
 }
 
 /// The same before mod_proxy, where HelloFirst has claimed the URI from it.
@@ -1147,6 +1177,25 @@ int answer_first(request_rec* r)
 // --- The start --------------------------------------------------------------
 // What is prepared when httpd starts or restarts, in the parent and then in each child.
 
+/// What children share of a file, from before a restart or new; null where there is no room.
+Shared* shared_of(const File& file, const char* name, apr_hash_t* kept, apr_pool_t* process_pool)
+{
+    auto* shm = static_cast<apr_shm_t*>(apr_hash_get(kept, name, APR_HASH_KEY_STRING));
+    if (shm == nullptr) {
+        // Of all its room only what is written becomes memory.
+        const apr_size_t size = sizeof(Shared) + 2 * file.most();
+        const apr_status_t status = apr_shm_create(&shm, size, nullptr, process_pool);
+        if (status != APR_SUCCESS) {
+            ap_log_error(APLOG_MARK, APLOG_ERR, status, file.server,
+                         "%s is answered with 500: no memory that children share", file.path);
+            return nullptr;
+        }
+        new (apr_shm_baseaddr_get(shm)) Shared();
+        apr_hash_set(kept, apr_pstrdup(process_pool, name), APR_HASH_KEY_STRING, shm);
+    }
+    return static_cast<Shared*>(apr_shm_baseaddr_get(shm));
+}
+
 /// Gives each file what its children share, the same over restarts, and frees what is not named.
 void share_files(apr_pool_t* process_pool, apr_pool_t* pool)
 {
@@ -1158,24 +1207,13 @@ void share_files(apr_pool_t* process_pool, apr_pool_t* pool)
     apr_pool_userdata_set(kept, key, nullptr, process_pool);
     bool is_new = false;
     for (const auto& [name, file] : files) {
-        auto* shm = static_cast<apr_shm_t*>(apr_hash_get(kept, name.c_str(), APR_HASH_KEY_STRING));
-        if (shm == nullptr) {
-            // Of all its room only what is written becomes memory.
-            const apr_size_t size = sizeof(Shared) + 2 * file->most();
-            const apr_status_t status = apr_shm_create(&shm, size, nullptr, process_pool);
-            if (status != APR_SUCCESS) {
-                ap_log_error(APLOG_MARK, APLOG_ERR, status, file->server,
-                             "%s is answered with 500: no memory that children share", file->path);
-                continue;
-            }
-            new (apr_shm_baseaddr_get(shm)) Shared();
-            apr_hash_set(kept, apr_pstrdup(process_pool, name.c_str()), APR_HASH_KEY_STRING, shm);
+        file->shared = shared_of(*file, name.c_str(), kept, process_pool);
+        if (file->shared != nullptr) {
+            file->shared->said = stamp(0, milliseconds_now() - second);  // a restart says it anew
+            const std::uint64_t mark = mark_of(file->look(pool));
+            const std::uint64_t taken = file->shared->versions[file->shared->newest % 2].mark;
+            is_new = (!file->is_whole(mark) && mark != taken) || is_new;
         }
-        file->shared = static_cast<Shared*>(apr_shm_baseaddr_get(shm));
-        file->shared->said = stamp(0, milliseconds_now() - second);  // a restart says it anew
-        const std::uint64_t mark = mark_of(file->look(pool));
-        const std::uint64_t taken = file->shared->versions[file->shared->newest % 2].mark;
-        is_new = (!file->is_whole(mark) && mark != taken) || is_new;
     }
     for (auto* at = apr_hash_first(nullptr, kept); at != nullptr; at = apr_hash_next(at)) {
         const auto* const name = static_cast<const char*>(apr_hash_this_key(at));
@@ -1208,7 +1246,7 @@ try {
 }
 
 /// Hook child_init: looks at the files, unless only a request gives up what root may read.
-void begin(apr_pool_t* pchild, server_rec* /*main*/) noexcept
+void begin_child(apr_pool_t* pchild, server_rec* /*main*/) noexcept
 {
     const bool is_mighty = geteuid() == 0 || ap_find_linked_module("mpm_itk.c") != nullptr ||
                            ap_find_linked_module("mod_ruid2.c") != nullptr;
@@ -1297,7 +1335,7 @@ void register_hooks(apr_pool_t* /*pconf*/) noexcept
 {
     files.clear();  // httpd may not have unloaded the module before it loads it anew
     ap_hook_post_config(prepare, nullptr, nullptr, APR_HOOK_MIDDLE);
-    ap_hook_child_init(begin, nullptr, nullptr, APR_HOOK_MIDDLE);
+    ap_hook_child_init(begin_child, nullptr, nullptr, APR_HOOK_MIDDLE);
     ap_hook_translate_name(guarded<claim_first>, nullptr, nullptr, APR_HOOK_REALLY_FIRST);
     ap_hook_translate_name(guarded<claim>, nullptr, nullptr, APR_HOOK_LAST);
     ap_hook_map_to_storage(guarded<keep_claim>, nullptr, nullptr, APR_HOOK_LAST);
