@@ -1,6 +1,7 @@
 // What an administrator does beside the recipes: gives sessions a new key, unlocks a key
 // without a terminal, answers a browser's preflight before it asks for a password, and
-// compresses. Each of it is httpd's own, and said in README.md because it was seen here.
+// compresses. Each of it is httpd's own, and conf/examples/README.md says it because it was
+// seen here.
 
 #include <sys/stat.h>
 #include <unistd.h>

@@ -714,18 +714,20 @@ TEST_F(InstallOnDebian, NamesWhatStandsInTheWayOfAnAddress)
     }
 }
 
-/// A block of commands in the README, from the line that begins with this one to its end.
+/// A block of commands in a README, from the line that begins with this one to its end.
 std::string readme_block(const std::string& first_line)
 {
-    const std::string readme = read_file(source_dir() / "README.md");
-    for (auto at = readme.find("```sh\n"); at != std::string::npos;
-         at = readme.find("```sh\n", at + 1)) {
-        std::string block = readme.substr(at + 6, readme.find("\n```", at) - at - 5);
-        if (block.starts_with(first_line)) {
-            return block;
+    for (const char* const name : {"README.md", "conf/examples/README.md"}) {
+        const std::string readme = read_file(source_dir() / name);
+        for (auto at = readme.find("```sh\n"); at != std::string::npos;
+             at = readme.find("```sh\n", at + 1)) {
+            std::string block = readme.substr(at + 6, readme.find("\n```", at) - at - 5);
+            if (block.starts_with(first_line)) {
+                return block;
+            }
         }
     }
-    ADD_FAILURE() << "the README has no block that begins with " << first_line;
+    ADD_FAILURE() << "no README has a block that begins with " << first_line;
     return {};
 }
 

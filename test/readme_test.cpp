@@ -1,7 +1,9 @@
-// The README is true: each configuration in it loads, and its reference says of each
-// directive what httpd says.
+// The READMEs are true: each configuration in them loads, each command is one that its script
+// knows, each link leads somewhere, and the reference says of each directive what httpd says.
 
+#include <filesystem>
 #include <regex>
+#include <set>
 #include <sstream>
 
 #include "httpd.h"
@@ -9,47 +11,147 @@
 namespace hello {
 namespace {
 
+namespace fs = std::filesystem;
+
+const char* const readmes[] = {"README.md", "conf/examples/README.md", "test/README.md"};
+
+std::string text_of(const Path& readme)
+{
+    return read_file(source_dir() / readme);
+}
+
+/// What all matches of a pattern have as their group 1.
+std::vector<std::string> all_of(const std::string& text, const std::string& pattern)
+{
+    const std::regex regex(pattern);
+    std::vector<std::string> found;
+    for (auto at = std::sregex_iterator(text.begin(), text.end(), regex);
+         at != std::sregex_iterator(); ++at) {
+        found.push_back((*at)[1]);
+    }
+    return found;
+}
+
+/// The blocks in one language.
+std::vector<std::string> blocks_of(const std::string& text, const std::string& language)
+{
+    return all_of(text, "```" + language + "\n([^`]*)```");
+}
+
+/// A heading as GitHub's links name it.
+std::string anchor_of(std::string heading)
+{
+    std::erase_if(heading, [](unsigned char c) {
+        return std::isalnum(c) == 0 && c != ' ' && c != '-' && c != '_';
+    });
+    for (char& c : heading) {
+        c = c == ' ' ? '-' : static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+    }
+    return heading;
+}
+
 class Readme : public HttpdTest {
   protected:
-    std::string text_ = read_file(source_dir() / "README.md");
+    std::string text_ = text_of("README.md");
 };
+
+TEST_F(Readme, IsOneSitting)
+{
+    std::istringstream words(text_);
+    EXPECT_LE(std::distance(std::istream_iterator<std::string>(words),
+                            std::istream_iterator<std::string>()),
+              2200);
+}
 
 TEST_F(Readme, EachConfigurationLoads)
 {
-    write("conf/examples/whoami.json", read_file(source_dir() / "conf/examples/whoami.json"));
-    const std::regex block("```apache\n([^`]*)```");
-    int count = 0;
-    for (auto at = std::sregex_iterator(text_.begin(), text_.end(), block);
-         at != std::sregex_iterator(); ++at, ++count) {
-        // The harness has loaded the module by its own path.
-        const std::string configuration =
-            std::regex_replace((*at)[1].str(), std::regex("LoadModule hello_module .*\n"), "");
-        const Finished checked = check(configuration);
-        EXPECT_EQ(checked.status, 0) << configuration << checked.err;
+    write("conf/examples/whoami.json", text_of("conf/examples/whoami.json"));
+    std::size_t count = 0;
+    for (const char* const readme : readmes) {
+        for (const std::string& block : blocks_of(text_of(readme), "apache")) {
+            // The harness has loaded the module by its own path.
+            const std::string configuration =
+                std::regex_replace(block, std::regex("LoadModule hello_module .*\n"), "");
+            const Finished checked = check(configuration);
+            EXPECT_EQ(checked.status, 0) << readme << ":\n" << configuration << checked.err;
+            ++count;
+        }
     }
-    EXPECT_GE(count, 6);
+    EXPECT_GE(count, 6U);
+}
+
+TEST_F(Readme, EachLinkLeadsSomewhere)
+{
+    for (const Path readme : readmes) {
+        for (const std::string& link : all_of(text_of(readme), R"(\]\(([^)]*)\))")) {
+            if (link.starts_with("https://")) {
+                continue;
+            }
+            const auto mark = std::min(link.find('#'), link.size());
+            const Path target = mark == 0
+                                    ? source_dir() / readme
+                                    : source_dir() / readme.parent_path() / link.substr(0, mark);
+            EXPECT_TRUE(fs::exists(target)) << readme << ": " << link;
+            if (mark < link.size()) {
+                std::set<std::string> anchors;
+                for (const std::string& heading : all_of(read_file(target), "\n#+ ([^\n]*)")) {
+                    anchors.insert(anchor_of(heading));
+                }
+                EXPECT_TRUE(anchors.contains(link.substr(mark + 1))) << readme << ": " << link;
+            }
+        }
+    }
+}
+
+// What they do is for the tests of each script to see.
+TEST_F(Readme, EachCommandIsOneThatItsScriptKnows)
+{
+    const std::regex command(R"(^(?:sudo )?((?:scripts|test)/[a-z.-]+)((?: [^#\n]*)?))");
+    std::size_t count = 0;
+    for (const char* const readme : readmes) {
+        for (std::string block : blocks_of(text_of(readme), "sh")) {
+            block = std::regex_replace(block, std::regex(R"(\\\n)"), "");
+            std::istringstream lines(block);
+            for (std::string line; std::getline(lines, line);) {
+                std::smatch found;
+                if (!std::regex_search(line, found, command)) {
+                    continue;
+                }
+                ++count;
+                const Finished help = run({.argv = {source_dir() / found.str(1), "--help"}});
+                EXPECT_EQ(help.status, 0) << line << help.err;
+                for (const std::string& option : all_of(found.str(2), " (--?[A-Za-z-]+)")) {
+                    EXPECT_TRUE(contains(help.out, option)) << readme << ": " << line;
+                }
+                for (const std::string& name : all_of(found.str(2), " --example ([a-z-]+)")) {
+                    EXPECT_TRUE(fs::exists(source_dir() / "conf/examples" / (name + ".conf")))
+                        << readme << ": " << line;
+                }
+            }
+        }
+    }
+    EXPECT_GE(count, 20U);
 }
 
 TEST_F(Readme, TheSmallestConfigurationAnswers)
 {
-    const std::regex block("```apache\nLoadModule hello_module .*\n([^`]*)```");
-    std::smatch found;
-    ASSERT_TRUE(std::regex_search(text_, found, block));
-    start(found[1].str());
+    const auto found = all_of(text_, "```apache\nLoadModule hello_module .*\n([^`]*)```");
+    ASSERT_EQ(found.size(), 1U);
+    start(found[0]);
     EXPECT_EQ(get("/hello").body, "Hello World!");
 }
 
 TEST_F(Readme, WhatHttpdDoesByItselfIsSo)
 {
-    const std::regex block("```apache\n(Redirect 204 [^`]*)```");
-    std::smatch found;
-    ASSERT_TRUE(std::regex_search(text_, found, block));
+    const auto found =
+        all_of(text_of("conf/examples/README.md"), "```apache\n(Redirect 204 [^`]*)```");
+    ASSERT_EQ(found.size(), 1U);
     write("htdocs/text.asis", "Status: 203\nContent-Type: text/plain\n\nas it is");
     start(
         "LoadModule asis_module " + (httpd_modules() / "mod_asis.so").string() +
         "\nDocumentRoot ${ROOT}/htdocs\n<Location /pong/closed>\nRequire all denied\n</Location>\n"
         "<Directory ${ROOT}/htdocs>\nRequire all granted\n</Directory>\n" +
-        found[1].str());
+        found[0]);
     for (const char* const method : {"GET", "POST"}) {
         EXPECT_EQ(fetch({.url = http("/generate_204/x"), .method = method}).status, 204);
         const Response pong = fetch({.url = http("/pong/closed"), .method = method});
@@ -74,35 +176,25 @@ TEST_F(Readme, ReferenceSaysWhatHttpdSays)
     const Finished listed =
         run({.argv = {httpd_path(), "-L", "-f", root() / "httpd.conf"}, .under_sanitizer = true});
     const std::regex entry(R"((<?\w+) \(mod_hello\.cpp\)\n\t(.*)\n\t(.*)\n)");
-    int count = 0;
+    std::ptrdiff_t count = 0;
     for (auto at = std::sregex_iterator(listed.out.begin(), listed.out.end(), entry);
          at != std::sregex_iterator(); ++at, ++count) {
         const std::string name = (*at)[1];
+        SCOPED_TRACE(name);
+        EXPECT_EQ((*at)[3],
+                  name == "HelloFirst"
+                      ? "Allowed in *.conf only inside <Directory>, <Files>, <Location>, or <If>"
+                      : "Allowed in *.conf anywhere");
         if (name == "<HelloMessage") {
             continue;  // the reference has it beside the directive of one line
         }
-        SCOPED_TRACE(name);
-        const bool is_for_sections = name == "HelloFirst";
-        EXPECT_EQ((*at)[3], is_for_sections ? "Allowed in *.conf only inside <Directory>, <Files>, "
-                                              "<Location>, or <If>"
-                                            : "Allowed in *.conf anywhere");
-        const std::size_t section = text_.find("### " + name + "\n");
-        ASSERT_NE(section, std::string::npos);
-        const std::string reference = text_.substr(section, text_.find("\n#", section) - section);
-        for (const std::string& row :
-             {"| Description | " + (*at)[2].str() + " |", "| Syntax | `" + name + " ",
-              std::string("| Context | ") +
-                  (is_for_sections ? "" : "server config, virtual host, ") + "directory |",
-              std::string("| Override | none |"), std::string("| Module | mod_hello |"),
-              std::string("```apache\n")}) {
-            EXPECT_NE(reference.find(row), std::string::npos) << row;
-        }
+        const std::regex row("\n\\| `" + name + " [^|]*\\| [^|]* \\| ([^|]*) \\|\n");
+        std::smatch found;
+        ASSERT_TRUE(std::regex_search(text_, found, row));
+        EXPECT_EQ(found[1], (*at)[2]);
     }
     EXPECT_EQ(count, 7) << listed.out << listed.err;
-    const std::regex heading("### (Hello\\w+)");
-    EXPECT_EQ(std::distance(std::sregex_iterator(text_.begin(), text_.end(), heading),
-                            std::sregex_iterator()),
-              count - 1);
+    EXPECT_EQ(std::ssize(all_of(text_, "\n\\| `(Hello\\w+) ")), count - 1);
 }
 
 }  // namespace
