@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 set -euo pipefail
-# shellcheck source=../scripts/lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib/base.sh"
+. "$scripts/lib/processes.sh"
+. "$scripts/lib/folders.sh"
 
 usage() {
     cat <<'END'
@@ -95,27 +96,17 @@ sources() {
     printf 'deb %s %s-updates main\ndeb %s %s-security main\n' "$mirror" "$1" "$security" "$1"
 }
 
-work=
 network=() # the processes that are a machine's network
 end_network() {
-    local process
-    for process in "${network[@]}"; do
-        kill "$process" 2>/dev/null || true
-        wait "$process" 2>/dev/null || true
-    done
+    end_all "${network[@]}"
     network=()
 }
 clean_up() {
-    local status=$?
-    trap '' HUP INT TERM
-    trap - EXIT
-    stop_child
     end_network
     [[ -z $work ]] || rm -rf --one-file-system -- "$work"
-    exit "$status"
+    temporary=()
 }
-exit_on_signals
-trap clean_up EXIT
+end_in_order
 temporary_folder work
 chmod 755 -- "$work"
 tree=$work/tree
@@ -142,13 +133,13 @@ begin_network() {
 
 # inside SCRIPT: runs it in the machine as $who, with mounts and processes that end with it.
 inside() {
-    local status=0 become=() home=/root
+    local become=() home=/root
     if [[ $who == user ]]; then
         become=(runuser -u ada --)
         home=/home/ada
     fi
     # shellcheck disable=SC2016
-    "${own_session[@]}" nsenter "--net=/proc/${network[0]}/ns/net" unshare --mount --pid --fork --kill-child sh -euc '
+    attend '' nsenter "--net=/proc/${network[0]}/ns/net" unshare --mount --pid --fork --kill-child sh -euc '
         tree=$1 home=$2 script=$3
         shift 3
         # As the root of its own, and not by chroot: in there, nobody has namespaces.
@@ -162,11 +153,7 @@ inside() {
         # This shell is process 1, and waits for those that lose their parents.
         env -i "HOME=$home" LANG=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
             DEBIAN_FRONTEND=noninteractive "$@" bash -euo pipefail -c "$script" || exit
-    ' sh "$tree" "$home" "cd ~/mod_hello; $1" "${become[@]}" </dev/null &
-    child=$!
-    wait "$child" || status=$?
-    child=
-    return "$status"
+    ' sh "$tree" "$home" "cd ~/mod_hello; $1" "${become[@]}"
 }
 
 # make_machine SUITE WHO: a bare one, as its installer would leave it, with a checkout in the
