@@ -522,9 +522,10 @@ class SystemTrust : public Trust {
     /// A command of a user who is not root, with a copy of the script that he can read.
     Finished trust_as_user(const Strings& options, const std::string& path)
     {
-        for (const char* const name : {"trust-cert", "lib.sh"}) {
-            write_file(root() / "scripts" / name, read_file(source_dir() / "scripts" / name));
-            fs::permissions(root() / "scripts" / name, fs::perms(0755));
+        write_file(root() / "scripts/trust-cert", read_file(source_dir() / "scripts/trust-cert"));
+        fs::permissions(root() / "scripts/trust-cert", fs::perms(0755));
+        for (const auto& part : fs::directory_iterator(source_dir() / "scripts/lib")) {
+            write_file(root() / "scripts/lib" / part.path().filename(), read_file(part.path()));
         }
         Strings argv{"PATH=" + path};
         if (::getuid() == 0) {

@@ -1,7 +1,9 @@
 #!/usr/bin/env bash
 set -euo pipefail
-# shellcheck source=../scripts/lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib/base.sh"
+. "$scripts/lib/processes.sh"
+. "$scripts/lib/folders.sh"
+steps_folder=$checkout/test/fresh-machine
 
 usage() {
     cat <<'END'
@@ -95,27 +97,17 @@ sources() {
     printf 'deb %s %s-updates main\ndeb %s %s-security main\n' "$mirror" "$1" "$security" "$1"
 }
 
-work=
 network=() # the processes that are a machine's network
 end_network() {
-    local process
-    for process in "${network[@]}"; do
-        kill "$process" 2>/dev/null || true
-        wait "$process" 2>/dev/null || true
-    done
+    end_all "${network[@]}"
     network=()
 }
 clean_up() {
-    local status=$?
-    trap '' HUP INT TERM
-    trap - EXIT
-    stop_child
     end_network
     [[ -z $work ]] || rm -rf --one-file-system -- "$work"
-    exit "$status"
+    temporary=()
 }
-exit_on_signals
-trap clean_up EXIT
+end_in_order
 temporary_folder work
 chmod 755 -- "$work"
 tree=$work/tree
@@ -142,13 +134,13 @@ begin_network() {
 
 # inside SCRIPT: runs it in the machine as $who, with mounts and processes that end with it.
 inside() {
-    local status=0 become=() home=/root
+    local become=() home=/root
     if [[ $who == user ]]; then
         become=(runuser -u ada --)
         home=/home/ada
     fi
     # shellcheck disable=SC2016
-    "${own_session[@]}" nsenter "--net=/proc/${network[0]}/ns/net" unshare --mount --pid --fork --kill-child sh -euc '
+    attend '' nsenter "--net=/proc/${network[0]}/ns/net" unshare --mount --pid --fork --kill-child sh -euc '
         tree=$1 home=$2 script=$3
         shift 3
         # As the root of its own, and not by chroot: in there, nobody has namespaces.
@@ -162,11 +154,7 @@ inside() {
         # This shell is process 1, and waits for those that lose their parents.
         env -i "HOME=$home" LANG=C PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
             DEBIAN_FRONTEND=noninteractive "$@" bash -euo pipefail -c "$script" || exit
-    ' sh "$tree" "$home" "cd ~/mod_hello; $1" "${become[@]}" </dev/null &
-    child=$!
-    wait "$child" || status=$?
-    child=
-    return "$status"
+    ' sh "$tree" "$home" "cd ~/mod_hello; $1" "${become[@]}"
 }
 
 # make_machine SUITE WHO: a bare one, as its installer would leave it, with a checkout in the
@@ -206,181 +194,16 @@ make_machine() {
     chown -R --reference="$tree$home" -- "$tree$home/mod_hello"
 }
 
-# as_root: what a user needs sudo for.
-# shellcheck disable=SC2016
-sudo_of='if ((EUID == 0)); then as_root() { "$@"; }; else as_root() { sudo "$@"; }; fi
-'
-# shellcheck disable=SC2016
-run='
-# Whom sudo does not let, whatever password he types.
-if ((EUID != 0)); then
-    for password in wrong right; do
-        if for try in $(seq 20); do sleep 1; echo "$password"; done 2>/dev/null |
-            sudo runuser -u bob -- script -qec "scripts/setup --run" /dev/null >/tmp/setup.out; then
-            exit 1
-        fi
-        cat /tmp/setup.out
-        grep -q "^setup: sudo did not run apt-get .*nothing was installed" /tmp/setup.out
-    done
-fi
-scripts/run >/tmp/run.out &
-server=$!
-until grep -q "^Ctrl-C" /tmp/run.out; do
-    kill -0 "$server" || { cat /tmp/run.out; exit 1; }
-    sleep 1
-done
-cat /tmp/run.out
-[ "$(sh -c "$(grep -o "curl .*" /tmp/run.out) --silent")" = "Hello World!" ]
-kill "$server"
-wait "$server"
-'
-
-# What a2enmod and its like have made is compared too.
-# shellcheck disable=SC2016
-listing='
-listing() {
-    as_root find /etc/apache2 /var/lib/apache2 /usr/lib/apache2 ! -type d -printf "%p %y %m %u %l " \( -type f -exec sha256sum {} \; -o -printf "\n" \)
+# script_of STEP: prints what is done there.
+script_of() {
+    cat -- "$steps_folder/begin.sh"
+    case $1 in
+        test) printf 'scripts/test\n' ;;
+        scan) printf 'scripts/setup --scan; test/scan.sh\n' ;;
+        bench) printf 'scripts/setup --bench && scripts/bench --quick\n' ;;
+        *) cat -- "$steps_folder/$1.sh" ;;
+    esac
 }
-'
-# shellcheck disable=SC2016
-install=$listing'
-scripts/install
-[ "$(curl -s --cacert /etc/apache2/hello/server.crt https://127.0.0.1/)" = "Hello World!" ]
-[ "$(curl -s http://localhost/)" = "Hello World!" ]
-[ "$(as_root stat -c "%U %a" /etc/apache2/hello/server.key)" = "root 600" ]
-scripts/uninstall
-dpkg --verify apache2
-# -k: what answers there has no certificate any more that curl could know.
-gone() {
-    for try in $(seq 100); do
-        curl -sk -o /dev/null https://127.0.0.1/ || return 0
-        sleep 0.1
-    done
-    echo "https://127.0.0.1/ still answers"
-    return 1
-}
-gone
-[[ $(curl -s http://127.0.0.1/) == *"It works"* ]]
-listing >/tmp/before
-scripts/install >/dev/null
-scripts/uninstall
-listing | diff /tmp/before -
-'
-
-# shellcheck disable=SC2016
-package=$listing'
-scripts/setup --run
-for release in 1 2; do
-    optimize=$((4 - release))
-    cmake --preset release -B "/tmp/deb$release" -DBUILD_TESTING=OFF -DHELLO_DEB_RELEASE="$release" \
-        "-DCMAKE_CXX_FLAGS_RELEASE=-O$optimize -DNDEBUG" >/dev/null
-    cmake --build "/tmp/deb$release" >/dev/null
-    (cd "/tmp/deb$release" && cpack -G DEB >/dev/null)
-done
-as_root apt-get -qq install --no-install-recommends lintian >/dev/null 2>&1
-# The one that CMakeLists.txt explains.
-lintian --allow-root --fail-on error,warning --suppress-tags initial-upload-closes-no-bugs /tmp/deb1/*.deb
-lintian --allow-root --fail-on error,warning /tmp/deb2/*.deb
-dpkg-deb -f /tmp/deb2/*.deb Depends
-# The server of the step before has ended with that step.
-as_root rm -f /var/run/apache2/apache2.pid
-as_root apt-get -qq install --no-install-recommends apache2 >/dev/null 2>&1
-as_root apachectl start 2>/dev/null || true
-as_root tee /etc/apache2/conf-available/mine.conf >/dev/null <<END
-ServerName localhost
-<IfModule hello_module>
-    <Location "/mine">
-        SetHandler hello
-        Require all granted
-    </Location>
-</IfModule>
-END
-printf "a file" | as_root tee /var/www/html/mine >/dev/null
-as_root a2enconf -q mine
-as_root apachectl graceful
-server=$(cat /var/run/apache2/apache2.pid)
-listing >/tmp/before
-
-# Each answer is one of the two, at every moment.
-while [ ! -e /tmp/enough ]; do
-    answer=$(curl -sS --max-time 5 http://127.0.0.1/mine 2>&1) || true
-    echo "$answer"
-done >/tmp/answers &
-client=$!
-
-answers() {
-    for try in $(seq 100); do
-        [ "$(curl -s http://127.0.0.1/mine)" != "$1" ] || return 0
-        sleep 0.1
-    done
-    echo "expected: $1; got: $(curl -s http://127.0.0.1/mine)"
-    return 1
-}
-module=/usr/lib/apache2/modules/mod_hello.so
-uses_what_is_installed() {
-    for try in $(seq 100); do
-        old=0
-        for child in $(cat "/proc/$server/task/$server/children"); do
-            if as_root grep -q "$module (deleted)" "/proc/$child/maps"; then old=1; fi
-        done
-        if [ "$old" = 0 ] && as_root grep -q "$module$" "/proc/$server/maps"; then return 0; fi
-        sleep 0.1
-    done
-    echo "a child still has the module of before, or the server has not the new one"
-    return 1
-}
-say() { echo "$1: $(curl -s http://127.0.0.1/mine)"; }
-
-answers "a file"
-as_root dpkg -i /tmp/deb1/*.deb
-answers "Hello World!"
-say installed
-one=$(sha256sum <$module)
-as_root dpkg -i /tmp/deb2/*.deb
-answers "Hello World!"
-uses_what_is_installed
-[ "$one" != "$(sha256sum <$module)" ]
-say upgraded
-as_root dpkg -r libapache2-mod-hello
-answers "a file"
-[ -e /etc/apache2/mods-available/hello.load ]
-say removed
-as_root dpkg -i /tmp/deb2/*.deb >/dev/null
-answers "Hello World!"
-# A configuration that cannot do without it: the server that runs goes on, and the user is told.
-echo "HelloMessage \"Hello World!\"" | as_root tee /etc/apache2/conf-available/needs.conf >/dev/null
-as_root a2enconf -q needs
-as_root apachectl graceful
-as_root dpkg -r libapache2-mod-hello 2>&1 | tee /tmp/removal
-grep -q "will not start again: Syntax error on line 1 of .*/needs.conf: Invalid command .HelloMessage.$" /tmp/removal
-grep -q "^Next: .*/etc/apache2/conf-enabled/mine.conf, /etc/apache2/conf-enabled/needs.conf" /tmp/removal
-answers "Hello World!"
-as_root dpkg -i /tmp/deb2/*.deb >/dev/null
-as_root a2disconf -q needs
-as_root rm /etc/apache2/conf-available/needs.conf /var/lib/apache2/conf/disabled_by_admin/needs
-as_root apachectl graceful
-answers "Hello World!"
-as_root dpkg -P libapache2-mod-hello 2>&1 | tee /tmp/removal
-grep -q "by /etc/apache2/conf-enabled/mine.conf, are Apache.s own again" /tmp/removal
-answers "a file"
-say purged
-touch /tmp/enough
-wait "$client"
-listing | diff /tmp/before -
-[ "$server" = "$(cat /var/run/apache2/apache2.pid)" ]
-sort /tmp/answers | uniq -c
-# errexit passes over what "!" stands before.
-if grep -vxE "a file|Hello World!" /tmp/answers; then exit 1; fi
-if as_root grep -E ":(emerg|alert|crit|error|warn)\]" /var/log/apache2/error.log; then exit 1; fi
-'
-declare -A script=(
-    [run]=$run
-    [test]='scripts/test'
-    [install]=$install
-    [package]=$package
-    [scan]='scripts/setup --scan; test/scan.sh'
-    [bench]='scripts/setup --bench && scripts/bench --quick'
-)
 table=()
 failed=0
 for suite in "${suites[@]}"; do
@@ -393,7 +216,7 @@ for suite in "${suites[@]}"; do
             printf '== %s, %s: %s\n' "$suite" "$who" "$step"
             begun=$SECONDS
             status=0
-            inside "$sudo_of${script[$step]}" || status=$?
+            inside "$(script_of "$step")" || status=$?
             result=
             ((status == 0)) || result=" failed (exit status $status)"
             table+=("$(printf '%-9s %-5s %-8s %5d s%s' "$suite" "$who" "$step" $((SECONDS - begun)) "$result")")

@@ -1,8 +1,15 @@
 #!/usr/bin/env bash
 set -euo pipefail
 umask 077
-# shellcheck source=../scripts/lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib/base.sh"
+. "$scripts/lib/addresses.sh"
+. "$scripts/lib/ports.sh"
+. "$scripts/lib/apxs.sh"
+. "$scripts/lib/processes.sh"
+. "$scripts/lib/folders.sh"
+. "$scripts/lib/build.sh"
+. "$scripts/lib/servers.sh"
+. "$scripts/lib/private-httpd.sh"
 
 usage() {
     cat <<'END'
@@ -66,33 +73,14 @@ while (($# > 0)); do
     shift
 done
 
-work=
-httpd=
-stop_httpd() {
-    [[ -n $httpd ]] || return 0
-    kill -TERM "$httpd" 2>/dev/null || true
-    wait "$httpd" 2>/dev/null || true
-    httpd=
-}
-clean_up() {
-    local status=$?
-    trap '' HUP INT TERM
-    trap - EXIT
-    stop_child
-    stop_httpd
-    [[ -z $work ]] || rm -rf -- "$work"
-    exit "$status"
-}
-exit_on_signals
-trap clean_up EXIT
+clean_up() { stop_httpd; }
+end_in_order
 
 "$scripts/setup" --scan
 testssl=$(command -v testssl || command -v testssl.sh) ||
     fail 'neither testssl nor testssl.sh is on PATH' "run $(quote "$scripts/setup") --scan"
 need_tools --scan cmake curl openssl sslscan jq timeout setsid
-apxs=$(find_apxs) || fail 'neither apxs nor apxs2 is on PATH' "run $(quote "$scripts/setup") --run"
-httpd_program=$(httpd_of "$apxs")
-modules=$("$apxs" -q LIBEXECDIR)
+need_httpd
 groups=$(tls_groups "$modules")
 
 if [[ -n $reports ]]; then
@@ -101,55 +89,47 @@ if [[ -n $reports ]]; then
     [[ -w $reports ]] || fail "cannot write to the folder $(quote "$reports")" 'choose --reports DIR that you may write to'
 fi
 temporary_folder work
-chmod 711 -- "$work"
+enterable "$work"
 
 progress() { printf '%s: %s\n' "$me" "$*" >&2; }
 
 progress 'building build/release/mod_hello.so'
-cd -- "$checkout"
-quietly "$work/build.log" 'configuring the build' cmake --preset release
-quietly "$work/build.log" 'the build' cmake --build --preset release --target mod_hello
-cd -- "$OLDPWD"
+build_module "$work/build.log" build/release ''
 
 # serve NAME DEFINE...: starts production.conf; leaves its port in https_port.
+address=127.0.0.1
+http_port=
 https_port=
 serve() {
-    local name=$1 attempts=0 deadline arguments define module log http_port
+    local name=$1 attempts=0 define module
     shift
-    mkdir -p -- "$work/$name/root"
-    chmod 711 -- "$work/$name" "$work/$name/root"
-    log=$work/$name/root/error.log
+    root=$work/$name/root
+    certificate=$work/$name/server.crt
+    key=$work/$name/server.key
+    mkdir -p -- "$root"
+    enterable "$work/$name"
+    enterable "$root"
     while ((attempts++ < 5)); do
         http_port=$((RANDOM % 10000 + 20000))
         https_port=$((http_port + 10000))
-        arguments=()
-        for define in "HELLO_ROOT \"$work/$name/root\"" "HELLO_CONF \"$checkout/conf\"" \
-            "HELLO_MODULE \"$checkout/build/release/mod_hello.so\"" "HELLO_MODULES \"$modules\"" \
-            "HELLO_SITE \"$checkout/conf/examples/production.conf\"" "HELLO_EXAMPLES \"$checkout/conf/examples\"" \
-            'HELLO_ADDRESS 127.0.0.1' "HELLO_HTTP_PORT $http_port" "HELLO_HTTPS_PORT $https_port" \
-            "HELLO_CERTIFICATE \"$work/$name/server.crt\"" "HELLO_KEY \"$work/$name/server.key\"" "$@"; do
-            arguments+=(-C "Define $define")
-        done
-        [[ -z $groups ]] || arguments+=(-C "Define HELLO_TLS_GROUPS \"$groups\"")
+        define_server
+        define HELLO_SITE "$checkout/conf/examples/production.conf"
+        define HELLO_EXAMPLES "$checkout/conf/examples"
+        for define in "$@"; do define "$define"; done
         for module in headers rewrite; do
-            arguments+=(-C "LoadModule ${module}_module \"$modules/mod_$module.so\"")
+            defines+=(-C "LoadModule ${module}_module \"$modules/mod_$module.so\"")
         done
-        "${own_session[@]}" "$httpd_program" -DFOREGROUND -f "$checkout/conf/httpd.conf" "${arguments[@]}" \
-            </dev/null >"$work/$name/stderr" 2>&1 &
-        httpd=$!
-        deadline=$((SECONDS + 30))
-        while kill -0 "$httpd" 2>/dev/null && ((SECONDS < deadline)); do
-            if curl -q --silent --noproxy '*' --max-time 5 --cacert "$work/$name/server.crt" \
-                "https://localhost:$https_port/" 2>/dev/null | grep -q '^Hello World!$'; then
-                return 0
-            fi
-            sleep 0.2
-        done
+        start_httpd false
+        if wait_for 30 has_ended_or_greets && ! httpd_has_ended; then return 0; fi
         stop_httpd
-        grep -qs 'Address already in use' "$work/$name/stderr" "$log" || break
+        grep -qs 'Address already in use' "$root/stderr" "$root/error.log" || break
     done
-    cat -- "$work/$name/stderr" "$log" >&2 2>/dev/null || true
+    show_logs
     fail "the server to be scanned ($name) does not answer" 'mend what it says above, and run this again'
+}
+has_ended_or_greets() {
+    httpd_has_ended || curl -q --silent --noproxy '*' --max-time 5 --cacert "$certificate" \
+        "https://localhost:$https_port/" 2>/dev/null | grep -q '^Hello World!$'
 }
 
 # run_testssl NAME: leaves findings in the folder of NAME.
@@ -158,12 +138,8 @@ run_testssl() {
     progress "$name: testssl.sh, some two minutes"
     rm -f -- "$folder/testssl.json"
     # Its exit status counts findings, which are judged below. It asks nobody but the server.
-    "${own_session[@]}" timeout --kill-after 10 900 "$testssl" --quiet --warnings off --color 0 --ip 127.0.0.1 --nodns none \
-        --jsonfile-pretty "$folder/testssl.json" "https://localhost:$https_port/" \
-        </dev/null >"$folder/testssl.txt" 2>&1 &
-    child=$!
-    wait "$child" || status=$?
-    child=
+    attend "$folder/testssl.txt" timeout --kill-after 10 900 "$testssl" --quiet --warnings off --color 0 --ip 127.0.0.1 --nodns none \
+        --jsonfile-pretty "$folder/testssl.json" "https://localhost:$https_port/" || status=$?
     ((status != 124 && status != 137)) ||
         fail "testssl.sh ($name) did not end within 900 seconds" 'run this again when the machine is less busy'
     findings "$name" >"$folder/findings"

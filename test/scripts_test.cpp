@@ -152,7 +152,10 @@ TEST(Scripts, EachNamesWhatItMayNotUse)
 {
     const TemporaryFolder folder;
     const Path& root = folder.path();
-    for (const char* const name : {"lib.sh", "make-cert", "make-client-cert", "trust-cert"}) {
+    for (const auto& part : fs::directory_iterator(script("lib"))) {
+        write_file(root / "scripts/lib" / part.path().filename(), read_file(part.path()));
+    }
+    for (const char* const name : {"make-cert", "make-client-cert", "trust-cert"}) {
         write_file(root / "scripts" / name, read_file(script(name)));
         fs::permissions(root / "scripts" / name, fs::perms(0755));
     }

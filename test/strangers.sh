@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 set -euo pipefail
 umask 077
-# shellcheck source=../scripts/lib.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/lib/base.sh"
+. "$scripts/lib/processes.sh"
+. "$scripts/lib/folders.sh"
 
 usage() {
     cat <<'END'
@@ -98,7 +99,6 @@ ip link set lo up
 ip route replace table local local 127.0.0.1 dev lo scope host src 127.0.0.66
 ulimit -n "$(ulimit -H -n)"
 
-work=
 server=
 attackers=()
 stop_attackers() {
@@ -108,20 +108,10 @@ stop_attackers() {
     attackers=()
 }
 clean_up() {
-    local status=$?
-    trap '' HUP INT TERM
-    trap - EXIT
-    stop_child
     stop_attackers
-    if [[ -n $server ]]; then
-        kill -TERM "$server" 2>/dev/null || true
-        wait "$server" 2>/dev/null || true
-    fi
-    [[ -z $work ]] || rm -rf -- "$work"
-    exit "$status"
+    end_all "$server"
 }
-exit_on_signals
-trap clean_up EXIT
+end_in_order
 temporary_folder work
 
 # ---------------------------------------------------------------------------

@@ -1,25 +1,42 @@
 # shellcheck shell=bash
-# What run and install share about the recipes in conf/examples: what their heads say. It is
-# sourced, never run.
+# The recipes in conf/examples: which are asked for, what their heads say, and what they answer. run,
+# install and cluster source it.
 
-# lib.sh, which comes before, has the checkout; modules is httpd's folder of them.
-# shellcheck disable=SC2154
 recipes=$checkout/conf/examples
-told=() # what the user has told, NAME=VALUE
+examples=()     # those that the user has named, but for
+site_recipe=    # the one that brings a site, which then stands instead of conf/hello.conf
+all_examples=() # with it
+told=()         # what he has told, NAME=VALUE
 
-# check_example NAME: ends the script with status 2 where there is none of that name.
-check_example() {
+# take_example NAME: for the option --example; ends the script with status 2 where that cannot be.
+take_example() {
     local names
     [[ $1 =~ ^[a-z][a-z-]*$ && -f $recipes/$1.conf ]] || {
         names=$(cd -- "$recipes" && LC_ALL=C && printf '%s ' *.conf)
         usage_error "--example $(quote "$1") is no recipe; expected one of: ${names//.conf/}"
     }
+    if brings_site "$1"; then
+        [[ -z $site_recipe || $site_recipe == "$1" ]] ||
+            usage_error "--example $site_recipe and --example $1 both bring the whole site; expected one of them"
+        site_recipe=$1
+    elif [[ " ${examples[*]} " != *" $1 "* ]]; then
+        examples+=("$1")
+    fi
+    all_examples=("${examples[@]}" ${site_recipe:+"$site_recipe"})
 }
 
-# check_define NAME=VALUE
-check_define() {
+# take_define NAME=VALUE: the same for --define.
+take_define() {
     [[ $1 =~ ^HELLO_[A-Z0-9_]+=[^\"\\$'\n']+$ ]] ||
         usage_error "--define $(quote "$1") is not HELLO_NAME=VALUE; expected a name that a recipe's head has, and a value without \", \\ and line breaks"
+    told+=("$1")
+}
+# is_told NAME
+is_told() { [[ " ${told[*]} " == *" $1="* ]]; }
+# told_lines: prints what was told as lines of a configuration.
+told_lines() {
+    local one
+    for one in "${told[@]}"; do printf 'Define %s "%s"\n' "${one%%=*}" "${one#*=}"; done
 }
 
 # example_modules NAME: the modules that the recipe's head names, one a line.
@@ -34,22 +51,6 @@ example_modules() {
 # example_extras NAME: the modules that it goes without where they are not, one a line.
 example_extras() {
     sed -n 's/^# (better with: \([a-z0-9_]*\))$/\1/p' "$recipes/$1.conf"
-}
-
-# load_extra MODULE: the lines that load it. Debian 12's mod_qos does not name a library that it uses.
-load_extra() {
-    if [[ $1 == qos ]] && grep -q pcre_free -- "$modules/mod_qos.so" && compgen -G '/usr/lib/*/libpcre.so.3' >/dev/null; then
-        printf 'LoadFile libpcre.so.3\n'
-    fi
-    printf 'LoadModule %s_module "%s/mod_%s.so"\n' "$1" "$modules" "$1"
-}
-
-# goes_without NAME MODULE: says it.
-goes_without() {
-    local next='install it'
-    ! command -v apt-get >/dev/null || next="apt-get install libapache2-mod-$2"
-    [[ ! -e $modules/mod_$2.so ]] || next="a2enmod $2"
-    printf '%s: the recipe %s goes without mod_%s, which is not loaded; its head says what for\nNext: where that matters, %s\n' "$me" "$1" "$2" "$next" >&2
 }
 
 # example_needs NAME: what it has to be told, one a line.
@@ -74,6 +75,18 @@ example_has() {
 
 # example_uses NAME VARIABLE: whether it takes that definition.
 example_uses() { example_has "$1" "\${$2}"; }
+
+# any_uses VARIABLE: whether one of those that the user has named takes it.
+any_uses() {
+    local name
+    for name in "${all_examples[@]}"; do
+        if example_uses "$name" "$1"; then return 0; fi
+    done
+    return 1
+}
+
+# is_wanted VARIABLE: whether one of them takes it, and the user has not told it.
+is_wanted() { ! is_told "$1" && any_uses "$1"; }
 
 # brings_site NAME: whether it stands instead of hello.conf.
 brings_site() { example_has "$1" '^<VirtualHost'; }
@@ -104,10 +117,6 @@ trial_is() {
     trial_names+=("$1")
     trial_values+=("$2")
 }
-trial_assignments() {
-    local i
-    for i in "${!trial_names[@]}"; do printf '%s=%s ' "${trial_names[i]}" "$(quote "${trial_values[i]}")"; done
-}
 
 # show_trial NAME: the commands, with what the variables are here put in, and the first URL.
 show_trial() {
@@ -123,6 +132,27 @@ show_trial() {
     done
     [[ ! $trial =~ https?://[^\;\ \"]+ ]] || printf '  %s: %s\n' "$1" "${BASH_REMATCH[0]}"
     printf '    %s\n' "$trial"
+}
+
+# show_trials HTTP HTTPS CERTIFICATE DRAIN MAINTENANCE CLIENT: the commands of all that the user has
+# named; the arguments are what the variables are here.
+show_trials() {
+    local name
+    trial_is HTTP "$1"
+    trial_is HTTPS "$2"
+    trial_is CERT "$3"
+    trial_is DRAIN "$(told_value HELLO_DRAIN "$4")"
+    trial_is MAINTENANCE "$(told_value HELLO_MAINTENANCE "$5")"
+    trial_is CLIENT "$6"
+    [[ -z ${password-} ]] || trial_is PASSWORD "$password"
+    for name in "${all_examples[@]}"; do show_trial "$name"; done
+}
+# show_assignments: how the commands work as they stand in the heads.
+show_assignments() {
+    local i
+    printf '  Before the commands of the heads in conf/examples, as they stand there: '
+    for i in "${!trial_names[@]}"; do printf '%s=%s ' "${trial_names[i]}" "$(quote "${trial_values[i]}")"; done
+    printf '\n'
 }
 
 # example_check NAME SCHEME: a path that it answers, and a pattern of the status, if that is seen
