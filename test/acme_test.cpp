@@ -5,15 +5,11 @@
 
 #include <cstdlib>
 
-#include <regex>
-
 #include "authority.h"
 #include "examples.h"
 
 namespace hello {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// Everything here may wait for mod_md, which looks what is to do every few seconds.
 constexpr std::chrono::seconds long_patience{60};
@@ -48,15 +44,11 @@ class Acme : public ExampleTest {
     std::string timer()
     {
         const std::string text = read_file(source_dir() / "conf/examples/acme.conf");
-        std::smatch found;
-        if (!std::regex_search(text, found, std::regex("\n#   \\* \\* \\* \\* \\* root (.*)\n"))) {
-            ADD_FAILURE() << "the recipe has no line for cron";
-            return "false";
-        }
-        std::string line =
-            std::regex_replace(found[1].str(), std::regex("/etc/apache2"), root().string());
-        line = std::regex_replace(line, std::regex("/usr/sbin/apachectl graceful"),
-                                  "kill -USR1 " + std::to_string(httpd().pid()));
+        std::string line = first_match(text, "\n#   \\* \\* \\* \\* \\* root (.*)\n");
+        EXPECT_NE(line, "") << "the recipe has no line for cron";
+        line = replaced(line, "/etc/apache2", root().string());
+        line = replaced(line, "/usr/sbin/apachectl graceful",
+                        "kill -USR1 " + std::to_string(httpd().pid()));
         EXPECT_NE(line.find(root().string()), std::string::npos) << line;
         EXPECT_NE(line.find("kill"), std::string::npos) << line;
         return line;

@@ -1,16 +1,12 @@
 // conf/examples/balancer.conf behind a real HAProxy that ends TLS, and past it.
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
-#include <regex>
 
 #include "examples.h"
 #include "haproxy.h"
 
 namespace hello {
 namespace {
-
-namespace fs = std::filesystem;
 
 class Balancer : public ExampleTest, public testing::WithParamInterface<const char*> {
   protected:
@@ -87,14 +83,11 @@ TEST(Haproxy, DoesWhatTheHeadOfTheRecipeAsksFor)
 {
     const std::string head = read_file(source_dir() / "conf/examples/balancer.conf");
     const std::string text = read_file(source_dir() / "conf/examples/haproxy.cfg");
-    const std::regex line("#   (http-request .*)");
-    int count = 0;
-    for (auto at = std::sregex_iterator(head.begin(), head.end(), line);
-         at != std::sregex_iterator(); ++at) {
-        EXPECT_NE(text.find("\n    " + (*at)[1].str() + "\n"), std::string::npos) << (*at)[1];
-        ++count;
+    const std::vector<Strings> lines = matches_of(head, "#   (http-request .*)");
+    for (const Strings& line : lines) {
+        EXPECT_NE(text.find("\n    " + line[1] + "\n"), std::string::npos) << line[1];
     }
-    EXPECT_EQ(count, 4);
+    EXPECT_EQ(lines.size(), 4U);
 }
 
 /// Whoever ends TLS, it has nothing to complain of.

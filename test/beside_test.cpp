@@ -6,45 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <csignal>
 
-#include "examples.h"
+#include "credentials.h"
 
 namespace hello {
 namespace {
 
-namespace fs = std::filesystem;
-
-class Beside : public ExampleTest {
-  protected:
-    Response ask(Request request) const
-    {
-        request.ca = root() / "server.crt";
-        return fetch(request);
-    }
-
-    void add_user(const std::string& name, const std::string& password)
-    {
-        const Finished made = run(
-            {.argv = {"htpasswd", "-n", "-i", "-B", "-C", "4", name}, .input = password + "\n"});
-        ASSERT_EQ(made.status, 0) << made.err;
-        write("passwords", made.out);
-    }
-
-    /// Restarts gracefully, and waits until nobody of the generation before is left to answer.
-    void restart_gracefully()
-    {
-        const std::vector<pid_t> before = children_of(httpd().pid());
-        restart(SIGUSR1);
-        ASSERT_TRUE(eventually([&] {
-            const std::vector<pid_t> now = children_of(httpd().pid());
-            return std::none_of(now.begin(), now.end(), [&](pid_t child) {
-                return std::find(before.begin(), before.end(), child) != before.end();
-            });
-        }));
-    }
-};
+using Beside = Credentials;
 
 // ---------------------------------------------------------------------------
 // The keys of the sessions of login.conf
@@ -64,7 +33,7 @@ class SessionKeys : public Beside {
     void take(const std::string& keys)
     {
         write("session.key", keys);
-        restart_gracefully();
+        restart(SIGUSR1);
     }
 
     static std::string cookie_of(const Response& response)
@@ -291,7 +260,7 @@ TEST_F(Unlocking, ANewKeyIsUnlockedAtAGracefulRestart)
     start(configuration());
     make_encrypted("another phrase");
     write("phrase.txt", "another phrase\n");
-    restart_gracefully();
+    restart(SIGUSR1);
     EXPECT_EQ(get_tls("/").body, "Hello World!");
     EXPECT_EQ(asked(), once() + once());
 }

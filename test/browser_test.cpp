@@ -14,9 +14,6 @@
 namespace hello {
 namespace {
 
-namespace fs = std::filesystem;
-using Strings = std::vector<std::string>;
-
 /// A home of the test's own, with an NSS database only where somebody makes one.
 class Trust : public HttpdTest {
   protected:

@@ -8,7 +8,6 @@
 #include <chrono>
 #include <iterator>
 #include <map>
-#include <regex>
 
 #include "authority.h"
 #include "install.h"
@@ -104,24 +103,20 @@ class Certbot : public InstallOnDebian {
     }
 
     /// How often the authority has seen a proof.
-    std::size_t proofs()
-    {
-        const std::string said = authority_.said();
-        const std::regex valid("set VALID by completed challenge");
-        return static_cast<std::size_t>(
-            std::distance(std::sregex_iterator(said.begin(), said.end(), valid), {}));
-    }
+    std::size_t proofs() { return count(authority_.said(), "set VALID by completed challenge"); }
 
     /// What is different from a state, with no regard to the time of a change: certbot edits each
     /// site for a proof, and puts it back.
     Strings changes(std::map<std::string, std::string> before) const
     {
         std::map<std::string, std::string> after = state();
-        const std::regex time("^([0-9]+ [0-9]+ )[0-9]+\\.[0-9]+ ");
         for (auto* const listing : {&before, &after}) {
             for (auto& [path, what] : *listing) {
-                what =
-                    std::regex_replace(what, time, "$1", std::regex_constants::format_first_only);
+                // Of a file, its mode, its owner, and then the time.
+                if (const std::string time = first_match(what, "^[0-9]+ [0-9]+ ([0-9]+\\.[0-9]+ )");
+                    !time.empty()) {
+                    what.erase(what.find(time), time.size());
+                }
             }
         }
         Strings result = differences(before, after);

@@ -1,23 +1,21 @@
 // Which URIs are the handler's: what it claims, what it leaves to others, and the
 // places where httpd takes SetHandler.
 
-#include <algorithm>
-
 #include "httpd.h"
 
 namespace hello {
 namespace {
 
-using Strings = std::vector<std::string>;
-
-constexpr const char* all_of_it = R"(
-    <Location "/">
-        SetHandler hello
-        Require all granted
-    </Location>)";
-
 class Claim : public HttpdTest {
   protected:
+    /// Files beside the handler, which everybody may ask for.
+    static std::string files(const std::string& more = "")
+    {
+        return "DocumentRoot \"${ROOT}/htdocs\"\n<Directory \"${ROOT}/htdocs\">\n" + more +
+               "Require all granted\n</Directory>\n"
+               "<Location \"/\">\nRequire all granted\n</Location>\n";
+    }
+
     void expect_greeting(const std::string& path)
     {
         const Response response = get(path);
@@ -31,7 +29,7 @@ class Claim : public HttpdTest {
 
 TEST_F(Claim, NeedsNoDocumentRoot)
 {
-    start(all_of_it);
+    start(open_location);
     expect_greeting("/");
     expect_greeting("/no/such/place");
 }
@@ -42,7 +40,7 @@ TEST_F(Claim, WhatLiesUnderDocumentRootDoesNotMatter)
                                    "page.html", "list/a.html", ".htaccess"}) {
         write("htdocs/" + std::string(name), "the file, not the handler");
     }
-    start(std::string(all_of_it) + R"(
+    start(std::string(open_location) + R"(
         DocumentRoot "${ROOT}/htdocs"
         DirectoryIndex index.html
         FallbackResource /page.html
@@ -78,7 +76,7 @@ TEST_F(Claim, HoldsForLocationMatchToo)
 
 TEST_F(Claim, TakesAUriThatIsNoFileName)
 {
-    start("LimitRequestLine 20000" + std::string(all_of_it));
+    start("LimitRequestLine 20000" + std::string(open_location));
     expect_greeting("/" + std::string(9000, 'x'));
     expect_greeting("/%FF%01%20%25");
 }
@@ -112,17 +110,7 @@ TEST_F(Claim, AConditionMayAskForTheFile)
     write("htdocs/page.html", "the file");
     write("htdocs/folder/index.html", "the file");
     write("htdocs/hello.gz", "the file");
-    const std::string common = R"(
-        DocumentRoot "${ROOT}/htdocs"
-        DirectoryIndex index.html
-        AddEncoding x-gzip .gz
-        <Directory "${ROOT}/htdocs">
-            Require all granted
-        </Directory>
-        <Location "/">
-            Require all granted
-        </Location>
-    )";
+    const std::string common = files() + "DirectoryIndex index.html\nAddEncoding x-gzip .gz\n";
     const std::string handler = "\nSetHandler hello\n</If>\n";
     start(common);
     for (const std::string& sections : Strings{
@@ -151,7 +139,7 @@ TEST_F(Claim, AConditionMayAskForTheFile)
 
 TEST_F(Claim, ARedirectWins)
 {
-    start(std::string(all_of_it) + R"(
+    start(std::string(open_location) + R"(
         Redirect permanent /alias https://localhost/
         RewriteEngine on
         RewriteRule ^/rewrite$ https://localhost/ [R=308,L]
@@ -168,7 +156,7 @@ TEST_F(Claim, ARedirectWins)
 TEST_F(Claim, AnAliasMapsToAFileAndTheHandlerStillAnswers)
 {
     write("elsewhere/file.html", "the file");
-    start(std::string(all_of_it) + R"(
+    start(std::string(open_location) + R"(
         Alias /alias "${ROOT}/elsewhere")");
     expect_greeting("/alias/file.html");
 }
@@ -257,16 +245,7 @@ TEST_F(Claim, WorksWhereverHttpdTakesSetHandler)
     write("htdocs/page.html", "the file");
     write("htdocs/htaccess/page.html", "the file");
     write("htdocs/htaccess/.htaccess", "SetHandler hello\n");
-    const std::string common = R"(
-        DocumentRoot "${ROOT}/htdocs"
-        <Directory "${ROOT}/htdocs">
-            AllowOverride FileInfo
-            Require all granted
-        </Directory>
-        <Location "/">
-            Require all granted
-        </Location>
-    )";
+    const std::string common = files("AllowOverride FileInfo\n");
     start(common);
     for (const auto& [where, configuration, path] : cases) {
         SCOPED_TRACE(where);

@@ -12,7 +12,6 @@
 #include <iostream>
 #include <map>
 #include <memory>
-#include <regex>
 #include <set>
 #include <sstream>
 
@@ -22,9 +21,6 @@
 
 namespace hello {
 namespace {
-
-namespace fs = std::filesystem;
-using Strings = std::vector<std::string>;
 
 bool is_long()
 {
@@ -139,10 +135,10 @@ class Cluster : public testing::Test {
     {
         const Finished finished = run({.argv = {"curl", "-s", "--unix-socket",
                                                 state_ / "statistics", "http://localhost/;csv"}});
-        std::smatch found;
-        const std::regex line("\nnodes,node" + std::to_string(node) + ",(?:[^,]*,){" +
-                              std::to_string(place - 2) + "}([^,]*),");
-        return std::regex_search(finished.out, found, line) ? found.str(1) : finished.err;
+        const std::vector<Strings> found =
+            matches_of(finished.out, "\nnodes,node" + std::to_string(node) + ",(?:[^,]*,){" +
+                                         std::to_string(place - 2) + "}([^,]*),");
+        return found.empty() ? finished.err : found.front()[1];
     }
     /// HAProxy's word on a node: UP, NOLB (it drains), DOWN.
     std::string seen(int node) const { return statistic(node, 17); }
@@ -214,9 +210,9 @@ class Cluster : public testing::Test {
     void set_message(int number) const
     {
         std::string site = read_file(source_dir() / "conf/hello.conf");
-        site = std::regex_replace(
-            site, std::regex("SetHandler hello\n"),
-            "SetHandler hello\nHelloMessage \"message " + std::to_string(number) + "\"\n");
+        site =
+            replaced(site, "SetHandler hello\n",
+                     "SetHandler hello\nHelloMessage \"message " + std::to_string(number) + "\"\n");
         write_file(checkout_ / "conf/hello.conf",
                    "LoadModule authz_host_module \"${HELLO_MODULES}/mod_authz_host.so\"\n" + site +
                        "<LocationMatch \"^/office$\">\nSetHandler hello\nHelloFirst On\n"
@@ -268,10 +264,9 @@ TEST_F(Cluster, DoesWhatItIsToldAndLeavesNothing)
         EXPECT_TRUE(contains(cluster().out(), "  " + line) || contains(cluster().out(), line))
             << line;
     }
-    std::smatch found;
-    const std::string shown = cluster().out();
-    ASSERT_TRUE(std::regex_search(shown, found, std::regex("\n  (curl .*)\n")));
-    EXPECT_EQ(run({.argv = {"sh", "-c", found.str(1) + " --silent"}}).out, "Hello World!");
+    const std::string curl = first_match(cluster().out(), "\n  (curl .*)\n");
+    ASSERT_NE(curl, "");
+    EXPECT_EQ(run({.argv = {"sh", "-c", curl + " --silent"}}).out, "Hello World!");
 
     // A client's address is its own, in answers and in logs.
     const Response me = get("/whoami", {.from = "127.0.0.2"});
@@ -508,13 +503,11 @@ TEST_F(Cluster, AClientResumesItsSession)
 TEST_F(Cluster, ALoginIsValidOnEachNodeAndALogoutToo)
 {
     start({"--example", "login"});
-    std::smatch found;
     const std::string shown = cluster().out();
-    ASSERT_TRUE(std::regex_search(shown, found, std::regex("The user ada has the password (.*)\n")))
-        << shown;
+    const std::string password = first_match(shown, "The user ada has the password (.*)\n");
+    ASSERT_NE(password, "") << shown;
     Request login{.method = "POST",
-                  .body = "httpd_username=ada&httpd_password=" +
-                          std::regex_replace(found.str(1), std::regex("[+]"), "%2B")};
+                  .body = "httpd_username=ada&httpd_password=" + replaced(password, "+", "%2B")};
     const Response in = get("/login?to=/private", login);
     ASSERT_EQ(in.status, 302) << in;
     const std::string cookie = in.header("set-cookie").value_or("");

@@ -3,15 +3,12 @@
 
 #include <algorithm>
 #include <atomic>
-#include <regex>
 #include <thread>
 
 #include "httpd.h"
 
 namespace hello {
 namespace {
-
-using Strings = std::vector<std::string>;
 
 const Strings allowed{"GET", "HEAD", "OPTIONS"};
 // A 405 names TRACE too, where httpd answers it.
@@ -38,14 +35,8 @@ class Contract : public HttpdTest, public testing::WithParamInterface<Way> {
     void SetUp() override
     {
         use_mpm(GetParam().mpm);
-        start(R"(
-            <Location "/">
-                SetHandler hello
-                Require all granted
-            </Location>
-            <VirtualHost *:${HTTPS_PORT}>
-                )" +
-              tls() + (is("h2") ? "Protocols h2 http/1.1" : "") + R"(
+        start(open_location + ("<VirtualHost *:${HTTPS_PORT}>\n" + tls()) +
+              (is("h2") ? "Protocols h2 http/1.1" : "") + R"(
             </VirtualHost>)");
     }
 
@@ -128,7 +119,7 @@ TEST_P(Contract, EveryOtherMethodIsRefusedWithTheMethodsThatAreNot)
 
 TEST_P(Contract, EtagIsStrongAndTheSameForTheSameBytes)
 {
-    EXPECT_TRUE(std::regex_match(etag(), std::regex(R"("[!#-~]+")"))) << etag();
+    EXPECT_TRUE(matches(etag(), R"("[!#-~]+")")) << etag();
     EXPECT_EQ(ask("GET", {}, "/elsewhere").header("etag"), etag());
 }
 
@@ -208,24 +199,7 @@ TEST_P(Contract, ABodyIsReadAndDropped)
 
 class Connection : public HttpdTest {
   protected:
-    void SetUp() override
-    {
-        start(R"(
-            <Location "/">
-                SetHandler hello
-                Require all granted
-            </Location>)");
-    }
-
-    static std::size_t count(std::string_view text, std::string_view part)
-    {
-        std::size_t found = 0;
-        for (auto at = text.find(part); at != std::string::npos;
-             at = text.find(part, at + part.size())) {
-            ++found;
-        }
-        return found;
-    }
+    void SetUp() override { start(open_location); }
 };
 
 TEST_F(Connection, AnswersTheNextRequestAfterABody)

@@ -3,10 +3,8 @@
 #pragma once
 
 #include <map>
-#include <regex>
 #include <stdexcept>
 #include <string>
-#include <vector>
 
 #include "httpd.h"
 
@@ -96,31 +94,16 @@ inline std::string trial_result(const std::string& name)
 inline std::string trial(const std::string& name, const std::string& printed)
 {
     const std::string head = read_file(source_dir() / "conf/examples" / (name + ".conf"));
-    std::smatch found;
-    std::string script;
-    if (std::regex_search(printed, found, std::regex("as they stand there: (.*)\n"))) {
-        script = found[1].str() + "\n";
-    }
-    if (!std::regex_search(head, found, std::regex("# See it work: (.*)\n"))) {
+    const std::string commands = first_match(head, "# See it work: (.*)\n");
+    if (commands.empty()) {
         throw std::runtime_error(name + " has no commands in its head");
     }
     // As in a checkout, whose paths they have.
-    script = "cd '" + source_dir().string() + "'\n" + script + found[1].str();
+    const std::string script = "cd '" + source_dir().string() + "'\n" +
+                               first_match(printed, "as they stand there: (.*)\n") + "\n" +
+                               commands;
     const Finished finished = run({.argv = {"sh", "-c", script}});
-    return std::regex_replace(finished.out, std::regex("\r"), "") + finished.err;
-}
-
-/// A CA and a client's pair made by scripts/make-client-cert.
-inline void make_client_cert(const Path& folder, const std::string& name,
-                             const std::vector<std::string>& options = {})
-{
-    Command command{.argv = {source_dir() / "scripts/make-client-cert", "--dir", folder, "--name",
-                             name, "--no-passphrase"}};
-    command.argv.insert(command.argv.end(), options.begin(), options.end());
-    const Finished finished = run(command);
-    if (finished.status != 0) {
-        throw std::runtime_error("make-client-cert: " + finished.err);
-    }
+    return replaced(finished.out, "\r", "") + finished.err;
 }
 
 }  // namespace hello

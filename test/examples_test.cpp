@@ -9,8 +9,6 @@
 namespace hello {
 namespace {
 
-namespace fs = std::filesystem;
-
 class Examples : public ExampleTest {
   protected:
     void expect(const Response& response, long status, const char* type, const std::string& body)
@@ -23,11 +21,11 @@ class Examples : public ExampleTest {
 
 TEST_F(Examples, EachOpensWithWhatItIsForAndHowToSeeIt)
 {
-    const std::string tests = read_file(source_dir() / "test/examples_test.cpp") +
-                              read_file(source_dir() / "test/credentials_test.cpp") +
-                              read_file(source_dir() / "test/acme_test.cpp") +
-                              read_file(source_dir() / "test/balancer_test.cpp") +
-                              read_file(source_dir() / "test/cluster_test.cpp");
+    std::string tests;
+    for (const char* const name : {"examples", "redirect", "basic_auth", "login", "client_cert",
+                                   "production", "acme", "balancer", "cluster"}) {
+        tests += read_file(source_dir() / "test" / (std::string(name) + "_test.cpp"));
+    }
     // These are for a whole server, and have virtual hosts of their own.
     const std::set<std::string> whole{"acme.conf", "client-cert.conf", "production.conf",
                                       "redirect.conf"};

@@ -14,11 +14,7 @@ TEST_F(HttpdTest, AnExceptionEndsOneRequestAndNothingElse)
     expect_log("GET /standard failed: what the handler threw");
     expect_log("GET /other failed: unknown exception");
     expect_log("GET /translate failed: what the hook threw");
-    start("LoadModule hello_throw_module " HELLO_THROW_MODULE R"(
-        <Location "/">
-            SetHandler hello
-            Require all granted
-        </Location>)");
+    start(std::string("LoadModule hello_throw_module ") + HELLO_THROW_MODULE + open_location);
     for (const char* const path : {"/standard", "/other", "/translate"}) {
         const Response response = get(path);
         EXPECT_EQ(response.status, 500) << path << response;

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <filesystem>
-#include <regex>
 #include <string>
 #include <vector>
 
@@ -47,7 +46,7 @@ inline std::string haproxy_configuration(const Path& folder, const std::string& 
              {"bind :80", "bind " + http},
              {"bind :443", "bind " + https},
              {"server node1 10.0.0.11:[0-9]*", "server node1 " + node}}) {
-        text = std::regex_replace(text, std::regex(pattern), replacement);
+        text = substituted(text, pattern, replacement);
     }
     return text;
 }

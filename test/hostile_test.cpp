@@ -1,11 +1,8 @@
 // Requests that mean harm, and thousands that grow out of them: no child ends, nothing that is
 // closed is answered, and what a client sends becomes neither markup nor a header.
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <chrono>
@@ -272,29 +269,24 @@ class Mutator {
 /// answers nor closes the connection in time.
 std::optional<std::string> converse(int port, std::string_view bytes)
 {
-    const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    const Descriptor socket = tcp_socket();
     std::string received;
-    bool ends = ::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0;
+    bool ends = !connect(socket, port);
     // Who closes before all is sent, has answered.
     while (!ends && !bytes.empty()) {
-        const ssize_t sent = ::send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        const ssize_t sent = ::send(socket.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
         bytes.remove_prefix(sent < 0 ? bytes.size() : static_cast<std::size_t>(sent));
     }
-    ::shutdown(socket, SHUT_WR);
+    ::shutdown(socket.get(), SHUT_WR);
     bool is_late = false;
     while (!ends) {
-        pollfd waiting{socket, POLLIN, 0};
+        pollfd waiting{socket.get(), POLLIN, 0};
         is_late = ::poll(&waiting, 1, 20'000) <= 0;  // milliseconds
         char buffer[8192];
-        const ssize_t count = is_late ? 0 : ::recv(socket, buffer, sizeof buffer, 0);
+        const ssize_t count = is_late ? 0 : ::recv(socket.get(), buffer, sizeof buffer, 0);
         ends = count <= 0;
         received.append(buffer, static_cast<std::size_t>(std::max(count, ssize_t{0})));
     }
-    ::close(socket);
     return is_late ? std::nullopt : std::optional(received);
 }
 

@@ -9,7 +9,6 @@
 #include <csignal>
 #include <cstdlib>
 #include <map>
-#include <regex>
 #include <sstream>
 #include <string>
 #include <utility>
@@ -18,23 +17,6 @@
 #include "httpd.h"
 
 namespace hello {
-
-namespace fs = std::filesystem;
-using Strings = std::vector<std::string>;
-
-inline std::string replaced(std::string text, const std::string& from, const std::string& to)
-{
-    for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) {
-        text.replace(at, from.size(), to);
-    }
-    return text;
-}
-
-inline void write_program(const Path& path, const std::string& content)
-{
-    write_file(path, "#!/bin/sh\n" + content);
-    fs::permissions(path, fs::perms(0755));
-}
 
 /// What lies below a folder: for each path its kind, mode, owner, target or content, and of
 /// a file the time of its last change.
@@ -116,6 +98,7 @@ class Install : public testing::Test {
     std::vector<int> ports_;
     Strings environment_;
 };
+
 /// With a copy of Debian's /etc/apache2 that scripts/test has unpacked.
 class InstallOnDebian : public Install {
   protected:
@@ -180,14 +163,13 @@ class InstallOnDebian : public Install {
     void TearDown() override
     {
         stop();
-        const std::regex remarkable(R"(:(emerg|alert|crit|error|warn)\]|exit signal)");
-        std::istringstream log(read_file(root() / "log/error.log"));
-        for (std::string line; std::getline(log, line);) {
+        for (const std::string& line : lines_of(read_file(root() / "log/error.log"))) {
             // AH03093: httpd ended between an answer and the wait for the next request.
-            const bool known =
-                contains(line, "AH01882") || contains(line, "AH03093") ||
-                (!expected_.empty() && std::regex_search(line, std::regex(expected_)));
-            EXPECT_FALSE(std::regex_search(line, remarkable) && !known) << line;
+            const bool known = contains(line, "AH01882") || contains(line, "AH03093") ||
+                               (!expected_.empty() && finds(line, expected_));
+            const bool is_remarkable =
+                finds(line, R"(:(emerg|alert|crit|error|warn)\]|exit signal)");
+            EXPECT_FALSE(is_remarkable && !known) << line;
         }
     }
 

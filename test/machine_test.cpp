@@ -2,10 +2,7 @@
 // with a full disk, with a clock that is behind, with a checkout that has moved or is somebody
 // else's. They say what is wrong and what to do, or do it.
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,9 +14,6 @@
 
 namespace hello {
 namespace {
-
-namespace fs = std::filesystem;
-using Strings = std::vector<std::string>;
 
 /// scripts/setup with the machine's own apt, which knows of nothing that is installed and has one
 /// source of packages: whatever it does, it does it in a folder.
@@ -139,21 +133,14 @@ TEST_F(Setup, EndsAtOnceAtCtrlC)
 {
     // A mirror that takes the connection and says nothing.
     const int port = free_ports(1).front();
-    const int mirror = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(static_cast<std::uint16_t>(port));
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    ASSERT_EQ(::bind(mirror, reinterpret_cast<const sockaddr*>(&address), sizeof address), 0);
-    ASSERT_EQ(::listen(mirror, 1), 0);
+    const Descriptor mirror = listening_socket(port);
     Process process(setup("deb http://127.0.0.1:" + std::to_string(port) + "/ stable main"));
-    pollfd asked{mirror, POLLIN, 0};
+    pollfd asked{mirror.get(), POLLIN, 0};
     ASSERT_EQ(::poll(&asked, 1, static_cast<int>(std::chrono::milliseconds(patience).count())), 1)
         << process.err();
     process.signal_group(SIGINT);
     EXPECT_EQ(process.wait(std::chrono::seconds(5)), 130) << process.err();
     EXPECT_FALSE(contains(process.err(), "installing")) << process.err();
-    ::close(mirror);
 }
 
 // Nothing need be installed to see what would be done.

@@ -3,15 +3,12 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <regex>
 #include <set>
 
 #include "examples.h"
 
 namespace hello {
 namespace {
-
-namespace fs = std::filesystem;
 
 /// Files that bring a site, and routes.conf, which answers "/" and nobody else's URIs.
 const std::vector<std::string> bases{"hello.conf", "redirect.conf", "production.conf",
@@ -255,15 +252,13 @@ class PairsOn : public Pairs, public testing::WithParamInterface<std::string> {
     }
 };
 
-INSTANTIATE_TEST_SUITE_P(, PairsOn, testing::ValuesIn(bases), [](const auto& base) {
-    return std::regex_replace(base.param, std::regex("-|[.].*"), "");
-});
+INSTANTIATE_TEST_SUITE_P(, PairsOn, testing::ValuesIn(bases),
+                         [](const auto& base) { return substituted(base.param, "-|[.].*", ""); });
 
 TEST_P(PairsOn, KeepTheirPromisesInAnyOrder)
 {
     // An order is httpd's affair; what a sanitizer looks for is there in either.
     constexpr bool is_sanitized = !std::string_view(HELLO_PRELOAD).empty();
-    bool is_started = false;
     for (const std::string& first : recipes) {
         for (const std::string& second : recipes) {
             if (first == second || are_rivals(first, second) || first == base() ||
@@ -272,12 +267,7 @@ TEST_P(PairsOn, KeepTheirPromisesInAnyOrder)
             }
             SCOPED_TRACE(first + ", " + base() + ", " + second);
             const std::string configuration = required() + recipe(first) + site() + recipe(second);
-            if (is_started) {
-                reload(configuration);
-            } else {
-                start(configuration);
-            }
-            is_started = true;
+            start_or_reload(configuration);
             expect_base();
             expect_promises(first);
             expect_promises(second);
@@ -287,7 +277,6 @@ TEST_P(PairsOn, KeepTheirPromisesInAnyOrder)
 
 TEST_P(PairsOn, AllTogetherKeepThemToo)
 {
-    bool is_started = false;
     // Each with those that it can stand beside.
     for (const std::set<std::string>& others : std::vector<std::set<std::string>>{
              {"basic-auth.conf", "node.conf"}, {"login.conf", "balancer.conf", "drain.conf"}}) {
@@ -300,12 +289,7 @@ TEST_P(PairsOn, AllTogetherKeepThemToo)
             configuration += i == all.size() / 2 ? site() : "";
             configuration += recipe(all[i]);
         }
-        if (is_started) {
-            reload(configuration);
-        } else {
-            start(configuration);
-        }
-        is_started = true;
+        start_or_reload(configuration);
         expect_base();
         for (const std::string& name : all) {
             expect_promises(name);
@@ -334,8 +318,7 @@ TEST_F(Pairs, WhatCannotStandTogetherIsRefusedAtOnce)
         EXPECT_NE(both.status, 0);
         // production.conf is redirect.conf and more.
         const std::string name = second == "production.conf" ? "redirect.conf" : second;
-        EXPECT_TRUE(std::regex_search(both.err, std::regex(name + ": .*; expected one of ")))
-            << both.err;
+        EXPECT_TRUE(finds(both.err, name + ": .*; expected one of ")) << both.err;
     }
     // acme.conf brings that of its own domain, and of no other.
     for (const std::string& site : sites) {
@@ -376,8 +359,7 @@ TEST_F(Pairs, WhatARecipeHasToBeToldIsAskedFor)
             << refused.err;
         EXPECT_NE(refused.err.find(std::string("Define ") + define), std::string::npos);
         const std::string text = read_file(folder() / name);
-        EXPECT_TRUE(std::regex_search(
-            text, std::regex("#   " + std::string(define) + " [^#]*(#  [^#]*)?\\(required\\)")));
+        EXPECT_TRUE(finds(text, "#   " + std::string(define) + " [^#]*(#  [^#]*)?\\(required\\)"));
     }
 }
 

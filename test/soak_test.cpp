@@ -5,38 +5,28 @@
 
 #include <sys/ipc.h>
 #include <sys/sem.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <csignal>
 #include <cstdlib>
-#include <iomanip>
 #include <iostream>
 #include <map>
-#include <memory>
-#include <mutex>
 #include <numeric>
 #include <set>
 #include <sstream>
-#include <thread>
 
 #include "load.h"
 
 namespace hello {
 namespace {
 
-namespace fs = std::filesystem;
-
 // ---------------------------------------------------------------------------
 // What a process holds
 
-long resident_kib(pid_t pid)
+long resident(pid_t pid)
 {
-    const std::string status = read_file("/proc/" + std::to_string(pid) + "/status");
-    const auto at = status.find("VmRSS:");
-    return at == std::string::npos ? 0 : std::atol(status.c_str() + at + 6);
+    return static_cast<long>(kilobytes(pid, "VmRSS"));
 }
 
 long descriptors(pid_t pid)
@@ -111,16 +101,7 @@ class Soak : public HttpdTest {
         shared_.newest = number;
     }
 
-    std::size_t generations() const
-    {
-        const std::string log = error_log();
-        constexpr std::string_view resumed = "resuming normal operations";
-        std::size_t count = 0;
-        for (auto at = log.find(resumed); at != std::string::npos; at = log.find(resumed, at + 1)) {
-            ++count;
-        }
-        return count;
-    }
+    std::size_t generations() const { return count(error_log(), "resuming normal operations"); }
 
     /// Whether each child has the module that lies on the disk.
     bool serves_what_is_installed()
@@ -163,8 +144,8 @@ class Soak : public HttpdTest {
             std::transform(children.begin(), children.end(), values.begin(), of);
             return *std::min_element(values.begin(), values.end());
         };
-        const Sample result{resident_kib(httpd().pid()), descriptors(httpd().pid()),
-                            least(resident_kib), least(descriptors)};
+        const Sample result{resident(httpd().pid()), descriptors(httpd().pid()), least(resident),
+                            least(descriptors)};
         return result;
     }
 
@@ -198,16 +179,7 @@ class Soak : public HttpdTest {
         return result;
     }
 
-    long crashes() const
-    {
-        const std::string log = error_log();
-        long count = 0;
-        for (auto at = log.find("exit signal Segm"); at != std::string::npos;
-             at = log.find("exit signal Segm", at + 1)) {
-            ++count;
-        }
-        return count;
-    }
+    std::size_t crashes() const { return count(error_log(), "exit signal Segm"); }
 
     Shared shared_;
     std::set<pid_t> pids_;  // all that httpd has had

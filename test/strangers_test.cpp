@@ -1,11 +1,8 @@
 // conf/examples/production.conf with mod_qos, when one address holds hundreds of connections:
 // a short form of test/strangers.sh.
 
-#include <arpa/inet.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <chrono>
 
@@ -22,48 +19,28 @@ class Crowd {
     Crowd(const char* from, int port, int count, std::string_view said)
     {
         for (int i = 0; i < count; ++i) {
-            const int socket = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-            const sockaddr_in own = address_of(from, 0);
-            const sockaddr_in server = address_of("127.0.0.1", port);
-            if (::bind(socket, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0 ||
-                ::connect(socket, reinterpret_cast<const sockaddr*>(&server), sizeof server) != 0) {
+            Descriptor socket = tcp_socket();
+            if (!bind(socket, address_of(0, from)) || !connect(socket, port)) {
                 ADD_FAILURE() << "connection " << i << " from " << from << ": " << errno;
             }
-            ::send(socket, said.data(), said.size(), MSG_NOSIGNAL);
-            sockets_.push_back(socket);
+            ::send(socket.get(), said.data(), said.size(), MSG_NOSIGNAL);
+            sockets_.push_back(std::move(socket));
         }
     }
-    ~Crowd()
-    {
-        for (const int socket : sockets_) {
-            ::close(socket);
-        }
-    }
-    Crowd(const Crowd&) = delete;
-    Crowd& operator=(const Crowd&) = delete;
 
     /// How many of them the server has not closed, and has sent nothing on.
     int held() const
     {
         int count = 0;
-        for (const int socket : sockets_) {
-            pollfd state{socket, POLLIN, 0};
+        for (const Descriptor& socket : sockets_) {
+            pollfd state{socket.get(), POLLIN, 0};
             count += ::poll(&state, 1, 0) == 0 ? 1 : 0;
         }
         return count;
     }
 
   private:
-    static sockaddr_in address_of(const char* address, int port)
-    {
-        sockaddr_in made{};
-        made.sin_family = AF_INET;
-        made.sin_port = htons(static_cast<std::uint16_t>(port));
-        ::inet_pton(AF_INET, address, &made.sin_addr);
-        return made;
-    }
-
-    std::vector<int> sockets_;
+    std::vector<Descriptor> sockets_;
 };
 
 class Strangers : public ExampleTest {
