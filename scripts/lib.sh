@@ -115,6 +115,10 @@ find_apxs() {
     fi
 }
 
+# find_python: prints the path of the system's Python, whose modules setup installs; another one that comes
+# first on PATH would not find them.
+find_python() { command -v /usr/bin/python3 || command -v python3; }
+
 # httpd_of APXS: prints the path of httpd itself.
 httpd_of() {
     local folder name

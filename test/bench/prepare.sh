@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# prepare.sh FOLDER: puts into it what all servers share: copies of the modules and of conf, which every user
+# may read, since who begins as another one may have no way into the checkout; and in tls a certificate.
+set -euo pipefail
+# shellcheck source=lib.sh
+. "$(dirname -- "$(readlink -f -- "${BASH_SOURCE[0]}")")/../../scripts/lib.sh"
+me=bench
+folder=$1 build=build/bench-modules
+
+clean_up() {
+    local status=$?
+    trap '' HUP INT TERM
+    trap - EXIT
+    stop_child
+    give_back
+    exit "$status"
+}
+exit_on_signals
+trap clean_up EXIT
+
+build_module "$folder/log" "$build" "$folder/mod_hello.so" "-DAPXS=$(find_apxs)"
+quietly "$folder/log" 'the build' "${as_owner[@]}" cmake --build "$checkout/$build" --target mod_quick
+cp -r -- "$checkout/$build/test/mod_quick.so" "$checkout/conf" "$folder"
+chmod -R u=rwX,go=rX -- "$folder"
+chmod 711 -- "$folder"
+quietly "$folder/log" 'making the certificate' "$scripts/make-cert" --dir "$folder/tls"
