@@ -44,6 +44,10 @@ need_tools() {
     done
 }
 
+# find_python: prints the path of the system's Python, whose modules setup installs; another one that comes
+# first on PATH would not find them.
+find_python() { command -v /usr/bin/python3 || command -v python3; }
+
 # quote TEXT: TEXT as one word that every shell can read back.
 quote() {
     printf "'%s'" "${1//\'/\'\\\'\'}"
