@@ -14,9 +14,10 @@
 // The parts: configuration, message and expressions, values in the answer, file that holds a
 // message, directives, claim of a location, handler, start, guard between C++ and C, registration.
 //
-// The frame, for a module of your own: make_in (objects in pools), Config with merge (what sections
-// set), guarded (no exception reaches C), the table of directives, which is typed by it, and the
-// hooks at the end; and the claim, where no file is behind a location. The rest is hello's.
+// The frame, which a module of your own copies: the define below and the declaration of the record,
+// make_in (objects in pools), Config with merge and config_of (what sections set), Words and
+// guarded (no exception reaches C), and the whole of "Registration", where guarded types the table
+// of directives. The claim is for locations that no file is behind. The rest is hello's.
 
 // httpd declares directive setters with their signatures only where designated
 // initializers exist. ap_config.h grants them to C alone, and C++20 has them too.
