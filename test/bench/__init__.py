@@ -1,4 +1,5 @@
-"""What a greeting costs here, and in what else could give it: see usage.txt."""
+"""What a greeting costs here, and in what else could give it, as usage.txt says: main takes the options, and
+cases which servers are put under which load; measuring has the figures, judging their ratios, showing both."""
 
 import pathlib
 import sys

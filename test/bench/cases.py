@@ -124,6 +124,4 @@ def cases_with(rounds=9, is_quick=False):
 
 
 # A round of everything within minutes.
-QUICK_CASES = (
-    "https-16 http-16 h2 full resumed bodies latency stall instructions-http instructions-https memory".split()
-)
+QUICK = "https-16 http-16 h2 full resumed bodies latency stall instructions-http instructions-https memory".split()

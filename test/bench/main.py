@@ -20,7 +20,7 @@ import sys
 import tempfile
 
 from . import CHECKOUT, HERE, SCRIPTS, Failure, quote, usage_error
-from .cases import QUICK_CASES, cases_with, targets_by_group
+from .cases import QUICK, cases_with, targets_by_group
 from .load import PASSWORD
 from .measuring import Run
 from .processes import LAUNCHER, run, stop_all
@@ -63,7 +63,7 @@ def parse_options(arguments, cases, peers):
         parser.add_argument(option, type=whole_number(option, low, high))
     parser.add_argument("--output")
     options = parser.parse_args(arguments)
-    options.case = options.case or (QUICK_CASES if options.quick else cases)
+    options.case = options.case or (QUICK if options.quick else cases)
     options.rounds = options.rounds or (1 if options.quick else 9)
     options.seconds = options.seconds or 1
     options.requests = options.requests or (20_000 if options.quick else 1_000_000)

@@ -56,5 +56,5 @@ def run(argv, timeout, what):
     output = output.decode(errors="replace")
     if process.returncode != 0:
         command = " ".join(map(str, argv))
-        raise Failure(f"{what} failed (exit status {process.returncode} of: {command}):\n{output}")
+        raise Failure(f"{what} failed (exit status {process.returncode} of: {command}):\n{output.rstrip()}")
     return output
