@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # Errors, options and paths. Every script, and those in test, source this first: it tells where
 # the others are.
+#
+# Of those, install and uninstall alone have changes, elsewhere, enabled, machine-httpd, manifest,
+# neighbours, plan, site-answers and site-files; trust-cert has nss and system-store, run
+# private-examples, make-client-cert revocation, cluster balancer and nodes. The others are shared.
 
 # With CDPATH set, cd prints the folder it found, and may find another one.
 unset CDPATH

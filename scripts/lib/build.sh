@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Builds, as the owner of the checkout. run, install and test source it, and test/scan.sh.
+# Builds, as the owner of the checkout. run, install and test source it, and test/scan.sh and test/bench/prepare.sh.
 
 # as_owner: what a command begins with that makes something in the checkout. What root leaves there,
 # its owner could not build over.

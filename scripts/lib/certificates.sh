@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # A server's pair, server.key and server.crt: whether it is one that clients take, and how it is made
-# anew. run sources it, after network.sh, build.sh and folders.sh; and install.
+# anew. run and install source it, after ports.sh.
 
 certificate= # the paths of the two
 key=
