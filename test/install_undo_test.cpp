@@ -259,6 +259,39 @@ TEST_F(InstallOnDebian, LeavesNothingHalfDoneWhenItIsStoppedAtTheRestart)
     }
 }
 
+/// With half of it back httpd would not start: mod_ssl goes before the site that has SSLEngine.
+TEST_F(InstallOnDebian, PutsNothingBackWhileHttpdIsAboutToReadIt)
+{
+    start();
+    const auto before = state();
+    const pid_t pid = server();
+    const std::string page = fetch({.url = url("http")}).body;
+    const std::string proceed = "kill -CONT " + std::to_string(pid);
+    const auto first = [&](const char* name) {
+        return "mkdir '" + (root() / name).string() + "' 2>/dev/null";
+    };
+    // httpd stands still from before it is told until a second later, or until half of it is back.
+    write_program(root() / "stopping/cat",
+                  "case $1 in\n/proc/*/children)\n    if " + first("told") + "; then kill -STOP " +
+                      std::to_string(pid) + "\n    elif " + first("stopped") +
+                      "; then\n        trap '' TERM\n        setsid sh -c 'sleep 1; " + proceed +
+                      "' >/dev/null 2>&1 &\n        kill -TERM 0\n    fi\n    ;;\nesac\n"
+                      "exec /bin/cat \"$@\"\n");
+    write_program(root() / "stopping/rm",
+                  "/bin/rm \"$@\" || exit\ncase \"$*\" in\n*mods-enabled/ssl.load)\n    " +
+                      proceed + "\n    sleep 1\n    ;;\nesac\n");
+    Command stopped = command("install", with_ports({}));
+    stopped.environment.front().insert(std::strlen("PATH="), (root() / "stopping").string() + ":");
+    await_idleness(ports_);
+    const Finished finished = run(stopped);
+    EXPECT_EQ(finished.status, 128 + SIGTERM) << finished.err;
+    EXPECT_EQ(differences(before, state()), Strings{});
+    EXPECT_EQ(server(), pid);
+    EXPECT_TRUE(is_running(pid));
+    EXPECT_TRUE(
+        eventually([&] { return ask().status == 0 && fetch({.url = url("http")}).body == page; }));
+}
+
 /// A run that is killed outright puts nothing back: uninstall does, by what was written down.
 TEST_F(InstallOnDebian, UninstallKnowsWhatAKilledRunHasMade)
 {

@@ -7,6 +7,8 @@ changing=false
 clean_up() {
     local status=0 command
     ! $changing || {
+        # Half of them put back, while httpd reads them for its restart, would be its end.
+        [[ $served != graceful ]] || wait_for 5 restart_is_over || true
         take_back || status=1
         for command in "${not_back[@]}"; do
             printf '%s: could not put everything back: %s\nNext: do that by hand\n' "$me" "$command" >&2

@@ -104,6 +104,8 @@ children_of() {
 
 # What this run has done to the server: nothing, graceful or start.
 served=
+restarted=       # its process
+former_children= # and those of the generation before
 
 # serve_as_before: for when the files are as they were; takes that back.
 serve_as_before() {
@@ -122,23 +124,25 @@ show_error_log() {
     tail -n 5 -- "$folder/error.log" | sed 's/^/  /' >&2
 }
 
-# restart_httpd: gracefully, and waits until the new generation is there.
+# restart_httpd: gracefully, and waits until the new generation is there; ends the script where it is not.
 restart_httpd() {
-    # The exit trap, which may come at any moment, has a "child" of its own to end.
-    local pid before new deadline=$((SECONDS + 30))
-    pid=$(running)
-    before=" $(children_of "$pid") "
+    restarted=$(running)
+    former_children=" $(children_of "$restarted") "
     served=graceful
     control graceful
-    while [[ -d /proc/$pid ]]; do
-        for new in $(children_of "$pid"); do
-            if [[ $before != *" $new "* ]]; then return 0; fi
-        done
-        ((SECONDS < deadline)) || break
-        sleep 0.05
+    if ! wait_for 30 restart_is_over || [[ ! -d /proc/$restarted ]]; then
+        show_error_log
+        fail 'httpd did not come back from its graceful restart; everything was put back' 'mend what its error log says above, and run this again'
+    fi
+}
+# restart_is_over: whether the new generation is there, which has read the files, or httpd is gone.
+restart_is_over() {
+    local new
+    [[ -d /proc/$restarted ]] || return 0
+    for new in $(children_of "$restarted"); do
+        if [[ $former_children != *" $new "* ]]; then return 0; fi
     done
-    show_error_log
-    fail 'httpd did not come back from its graceful restart; everything was put back' 'mend what its error log says above, and run this again'
+    return 1
 }
 
 # apply START: has httpd take its configuration, if that is a good one; START is whether a server
