@@ -15,7 +15,6 @@
 
 #include "errors.h"
 #include "files.h"
-#include "text.h"
 #include "wait.h"
 
 namespace hello {
@@ -85,19 +84,29 @@ bool connects(int port)
 
 namespace {
 
-/// Whether the server on a port has closed every connection. /proc/net/tcp has a line for
-/// each socket: a number, the local address and port, the remote one, and the state.
-bool is_idle(int port)
+/// Whether the servers on some ports have closed every connection. /proc/net/tcp has a line for
+/// each socket of this machine: a number, the local address and port, the remote one, and the
+/// state.
+bool are_idle(const std::vector<int>& ports)
 {
-    std::ostringstream local;
-    local << std::uppercase << std::hex << std::setfill('0') << ':' << std::setw(4) << port << ' ';
-    const Strings sockets = lines_of(read_file("/proc/net/tcp"));
-    return std::none_of(sockets.begin(), sockets.end(), [&](const std::string& line) {
-        constexpr std::size_t end_of_local = 20;
-        constexpr std::size_t state = 34;
-        return line.substr(0, end_of_local).ends_with(local.str()) &&
-               line.substr(state, 2) != "0A" && line.substr(state, 2) != "06";
-    });  // other than LISTEN and TIME_WAIT
+    const std::string sockets = read_file("/proc/net/tcp");
+    return std::all_of(ports.begin(), ports.end(), [&](int port) {
+        std::ostringstream local;
+        local << std::uppercase << std::hex << std::setfill('0') << ':' << std::setw(4) << port
+              << ' ';
+        for (auto at = sockets.find(local.str()); at != std::string::npos;
+             at = sockets.find(local.str(), at + 1)) {
+            constexpr std::size_t to_remote_port = 14;
+            constexpr std::size_t to_state = 20;
+            const std::string state = sockets.substr(at + to_state, 2);
+            // Else it is the remote port.
+            const bool is_local = sockets[at + to_remote_port] == ':';
+            if (is_local && state != "0A" && state != "06") {  // LISTEN, TIME_WAIT
+                return false;
+            }
+        }
+        return true;
+    });
 }
 
 /// Keeps the tests of other processes from a port, by a name that only one socket of this network
@@ -157,7 +166,7 @@ std::vector<int> free_ports(std::size_t count)
 
 void await_idleness(const std::vector<int>& ports)
 {
-    EXPECT_TRUE(eventually([&] { return std::all_of(ports.begin(), ports.end(), is_idle); }))
+    EXPECT_TRUE(eventually([&] { return are_idle(ports); }))
         << "after " << patience.count()
         << " s a connection to one of these ports is open still: " << testing::PrintToString(ports);
 }
