@@ -58,12 +58,12 @@ class File : public HttpdTest {
         get("/");
     }
 
-    /// How many lines of the error log hold a text.
-    std::ptrdiff_t logged(const std::string& text) const
+    /// How many lines of the error log hold it.
+    std::ptrdiff_t logged(const std::string& part) const
     {
         const Strings lines = lines_of(error_log());
         return std::count_if(lines.begin(), lines.end(),
-                             [&](const std::string& line) { return contains(line, text); });
+                             [&](const std::string& line) { return contains(line, part); });
     }
 
     /// Changes what the children share of the one file that the configuration names.

@@ -54,7 +54,7 @@ inline constexpr const char* the_answer = R"(
     HelloStatus 222
     HelloMessage "the answer"
 )";
-inline constexpr const char* answered = "222 the answer";
+inline constexpr const char* ours = "222 the answer";
 
 class First : public HttpdTest {
   protected:

@@ -25,7 +25,7 @@ const Strings upgrade{"Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocke
                       "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA=="};
 
 const Setting settings[] = {
-    {"nothing", "", "", answered},
+    {"nothing", "", "", ours},
     // mod_rewrite
     {"rewrite to https", "RewriteEngine on\nRewriteRule ^ https://a.test/s%{REQUEST_URI} [R=308,L]",
      "", "308 /s@"},
@@ -65,14 +65,14 @@ const Setting settings[] = {
      "<Location />\nProxyPass http://127.0.0.1:${HTTPS_PORT}/ disablereuse=on mapping=encoded\n"
      "</Location>",
      "", "200 backend GET @"},
-    {"proxy as handler", "SetHandler proxy:http://127.0.0.1:${HTTPS_PORT}", "", answered},
+    {"proxy as handler", "SetHandler proxy:http://127.0.0.1:${HTTPS_PORT}", "", ours},
     {"proxy as handler in a condition", "",
      "<If true>\nSetHandler proxy:http://127.0.0.1:${HTTPS_PORT}\n</If>", "200 backend GET @"},
     {"proxy as handler by an expression", "",
      "<If true>\nSetHandler %{tolower:PROXY}:http://127.0.0.1:${HTTPS_PORT}\n</If>",
      "200 backend GET @"},
     {"proxy as handler in a location before",
-     "<Location />\nSetHandler proxy:http://127.0.0.1:${HTTPS_PORT}\n</Location>", "", answered},
+     "<Location />\nSetHandler proxy:http://127.0.0.1:${HTTPS_PORT}\n</Location>", "", ours},
     {"proxy as handler in a location after", "",
      "<Location />\nSetHandler proxy:http://127.0.0.1:${HTTPS_PORT}\n</Location>",
      "200 backend GET @"},
@@ -87,9 +87,9 @@ const Setting settings[] = {
     {"virtual document root", "VirtualDocumentRoot ${ROOT}/of.%-1", "", "301 @/"},
     {"user's folder", "UserDir ${ROOT}/of.*", "", "301 @/", "/~"},
     // mod_dir comes later than the handler's claim even so.
-    {"folder", "DocumentRoot ${ROOT}/htdocs", "", answered},
-    {"index", "DocumentRoot ${ROOT}/htdocs\nDirectoryIndex index.html", "", answered},
-    {"fallback", "FallbackResource /index.html", "", answered},
+    {"folder", "DocumentRoot ${ROOT}/htdocs", "", ours},
+    {"index", "DocumentRoot ${ROOT}/htdocs\nDirectoryIndex index.html", "", ours},
+    {"fallback", "FallbackResource /index.html", "", ours},
 };
 
 class BesideOthers : public First {
@@ -143,8 +143,8 @@ TEST_F(BesideOthers, OnIsAnsweredAndOffIsAsEver)
             return ask(name, path, setting.headers);
         };
         const std::string prefix = setting.prefix;
-        EXPECT_EQ(get_outcome(prefix + "on"), answered);
-        EXPECT_EQ(get_outcome(prefix + "on?q=1"), answered);
+        EXPECT_EQ(get_outcome(prefix + "on"), ours);
+        EXPECT_EQ(get_outcome(prefix + "on?q=1"), ours);
         for (const char* const where : {"off", "unset"}) {
             const std::string path = prefix + where;
             const std::string expected = replaced(setting.off, "@", path);
@@ -166,7 +166,7 @@ TEST_F(BesideOthers, AccessControlDecidesAllTheSame)
         request.user = "ada:wrong";
         EXPECT_EQ(outcome(fetch(request)), "401 ");
         request.user = "ada:secret";
-        EXPECT_EQ(outcome(fetch(request)), answered);
+        EXPECT_EQ(outcome(fetch(request)), ours);
     });
 }
 
@@ -198,7 +198,7 @@ class Spelling : public First {
         std::string letters;
         for (std::size_t number = 0; number < count_; ++number) {
             const std::string shown = ask(numbered_host(number), path);
-            letters += shown == answered                      ? 'a'
+            letters += shown == ours                          ? 'a'
                        : shown.starts_with("200 backend GET") ? 'b'
                        : shown == "200 the file"              ? 'f'
                                                               : shown.at(2);

@@ -30,13 +30,13 @@ TEST_F(First, WhatASectionSaysOfItselfIsDoneLater)
         {"forbidden", rewrite + "- [F]", "403 ", "403 "},
         {"gone", rewrite + "- [G]", "410 ", "410 "},
         // These only name another handler there, and HelloFirst is the first handler.
-        {"rewrite to a proxy", rewrite + "http://127.0.0.1:${HTTPS_PORT}/b [P]", answered,
+        {"rewrite to a proxy", rewrite + "http://127.0.0.1:${HTTPS_PORT}/b [P]", ours,
          "200 backend GET /b"},
-        {"rewrite to another location", rewrite + "/other", answered, "200 other"},
-        {"handler", rewrite + "- [H=default-handler]", answered, "404 "},
+        {"rewrite to another location", rewrite + "/other", ours, "200 other"},
+        {"handler", rewrite + "- [H=default-handler]", ours, "404 "},
         // And these are done when the URI is translated.
-        {"alias", "Alias ${ROOT}/folder", answered, "301 @/"},
-        {"proxy", "ProxyPass http://127.0.0.1:${HTTPS_PORT}@ disablereuse=on", answered,
+        {"alias", "Alias ${ROOT}/folder", ours, "301 @/"},
+        {"proxy", "ProxyPass http://127.0.0.1:${HTTPS_PORT}@ disablereuse=on", ours,
          "200 backend GET @"},
     };
     std::string configuration = backend();
@@ -111,7 +111,7 @@ TEST_F(First, TheInnermostSectionDecidesAndOffIsTheDefault)
     }
     start("DocumentRoot ${ROOT}\n" + configuration);
     for (std::size_t number = 0; number < std::size(cases); ++number) {
-        EXPECT_EQ(ask(numbered_host(number), "/x"), cases[number].is_first ? answered : "301 /s/x")
+        EXPECT_EQ(ask(numbered_host(number), "/x"), cases[number].is_first ? ours : "301 /s/x")
             << cases[number].name;
     }
 }
@@ -149,10 +149,10 @@ TEST_F(First, AConditionMaySelectIt)
         SCOPED_TRACE(cases[number].name);
         const std::string header = "header." + numbered_host(number);
         const std::string file = "file." + numbered_host(number);
-        EXPECT_EQ(ask(header, "/page", {"X-Closed: yes"}), answered);
+        EXPECT_EQ(ask(header, "/page", {"X-Closed: yes"}), ours);
         EXPECT_EQ(ask(header, "/page"), cases[number].otherwise);
-        EXPECT_EQ(ask(file, "/none"), answered);
-        EXPECT_EQ(ask(file, "/n%6Fn%20e"), answered);
+        EXPECT_EQ(ask(file, "/none"), ours);
+        EXPECT_EQ(ask(file, "/n%6Fn%20e"), ours);
         EXPECT_EQ(ask(file, "/page"), cases[number].otherwise);
         EXPECT_EQ(ask(file, "/p%61ge"), cases[number].otherwise);
     }
@@ -237,11 +237,11 @@ TEST_F(First, HoldsForSubrequestsAndErrorDocuments)
     EXPECT_EQ(ask("redirect.test", "/on.shtml"), "200 the answer");
     EXPECT_EQ(ask("redirect.test", "/off.shtml"),
               "200 [an error occurred while processing this directive]");
-    EXPECT_EQ(ask("redirect.test", "/missing"), answered);
+    EXPECT_EQ(ask("redirect.test", "/missing"), ours);
     EXPECT_EQ(ask("proxy.test", "/on.shtml"), "200 the answer");
     EXPECT_EQ(ask("proxy.test", "/off.shtml"), "200 backend GET /off");
     // The backend's 404
-    EXPECT_EQ(ask("proxy.test", "/missing"), answered);
+    EXPECT_EQ(ask("proxy.test", "/missing"), ours);
     EXPECT_EQ(ask("proxy.test", "/gone"), "410 backend GET /off");
 }
 
@@ -253,12 +253,12 @@ TEST_F(First, ARewrittenUriIsTheOthersAsEver)
     start(host("plain.test", rewrite + locations) +
           host("redirect.test", rewrite + "Redirect permanent / https://a.test/s/\n" + locations));
     for (const char* const path : {"/old/on", "/old/off"}) {
-        EXPECT_EQ(ask("plain.test", path), answered) << path;
+        EXPECT_EQ(ask("plain.test", path), ours) << path;
     }
     // Whoever was asked first has let it pass: the client has asked for another URI.
     EXPECT_EQ(ask("redirect.test", "/old/on"), "301 /s/on");
     EXPECT_EQ(ask("redirect.test", "/old/off"), "301 /s/off");
-    EXPECT_EQ(ask("redirect.test", "/on"), answered);
+    EXPECT_EQ(ask("redirect.test", "/on"), ours);
 }
 
 TEST_F(First, LeavesAForwardProxysRequestsAlone)
@@ -304,7 +304,7 @@ TEST_F(First, AnAuthoritysChallengeIsEarlier)
           "MDRenewMode manual\nMDStoreDir md\nMDomain front.test\nMDPortMap https:-\n" +
           host("front.test", location("/", std::string(the_answer) + "HelloFirst On")));
     EXPECT_EQ(ask("front.test", "/.well-known/acme-challenge/token"), "200 the proof");
-    EXPECT_EQ(ask("front.test", "/.well-known/else"), answered);
+    EXPECT_EQ(ask("front.test", "/.well-known/else"), ours);
 }
 
 TEST_F(First, ACacheIsEarlier)
@@ -335,7 +335,7 @@ TEST_F(First, ACacheIsEarlier)
     }));
     reload(front("HelloFirst On"));
     EXPECT_EQ(ask("front.test", "/kept"), "200 backend");
-    EXPECT_EQ(ask("front.test", "/other"), answered);
+    EXPECT_EQ(ask("front.test", "/other"), ours);
 }
 
 }  // namespace
