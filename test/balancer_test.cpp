@@ -12,7 +12,7 @@ class Balancer : public ExampleTest, public testing::WithParamInterface<const ch
   protected:
     Balancer()
     {
-        make_cert(root());
+        make_quick_cert(root());
         write("session.key", "a key that nobody guesses\n");
         const Finished made =
             run({.argv = {"htpasswd", "-n", "-i", "-B", "-C", "4", "ada"}, .input = "secret\n"});

@@ -59,7 +59,7 @@ TEST_F(BasicAuth, NoSectionOfTheSiteOpensItOrIsOpened)
     tolerate_log("AH0(1617|1618|1630)");
     add_user("ada", "secret");
     write("session.key", "a key\n");
-    make_cert(root());
+    make_quick_cert(root());
     const std::string open = "<Location \"/\">\nRequire all granted\n</Location>\n";
     const std::string near = "<Location \"/\">\nRequire ip 127.0.0.0/8\n</Location>\n";
     const std::string far = "<Location \"/\">\nRequire ip 192.0.2.0/24\n</Location>\n";
@@ -78,7 +78,7 @@ TEST_F(BasicAuth, NoSectionOfTheSiteOpensItOrIsOpened)
                                              "SSLEngine on\nSSLCertificateFile server.crt\n"
                                              "SSLCertificateKeyFile server.key\n</VirtualHost>\n";
                     const std::string configuration = is_in_host ? recipes + host : all + host;
-                    start_or_reload(configuration);
+                    start_or_reload(one_small_child + configuration);
                     EXPECT_EQ(get_tls("/private").status, status);
                     EXPECT_NE(ask({.url = https("/private"), .method = "POST"}).status, 200);
                     EXPECT_EQ(fetch({.url = http("/private"), .user = "ada:secret"}).status, 403);

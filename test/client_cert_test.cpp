@@ -51,7 +51,7 @@ class ClientCert : public Credentials {
 
 TEST_F(ClientCert, GreetsTheSubjectAndRefusesOthers)
 {
-    make_cert(root());
+    make_quick_cert(root());
     const Path clients = root() / "clients";
     make_client_cert(clients, "Ada <Lovelace> & \"Co\"");
     make_client_cert(clients, "J\xC3\xB6rg", {"--file", "joerg"});
@@ -103,7 +103,7 @@ TEST_F(ClientCert, GreetsTheSubjectAndRefusesOthers)
 
 TEST_F(ClientCert, RefusesWhoIsRevokedFromTheNextRestartOn)
 {
-    make_cert(root());
+    make_quick_cert(root());
     const Path clients = root() / "clients";
     for (const char* const name : {"ada", "grace", "joan"}) {
         make_client_cert(clients, name, {"--file", name});
@@ -168,7 +168,7 @@ TEST_F(ClientCert, RefusesWhoIsRevokedFromTheNextRestartOn)
 
 TEST_F(ClientCert, DoesNotStartWithoutAListUnlessItIsToldTo)
 {
-    make_cert(root());
+    make_quick_cert(root());
     const Path clients = root() / "clients";
     make_client_cert(clients, "Ada");
     revoke(clients, "client");

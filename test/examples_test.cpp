@@ -29,7 +29,7 @@ TEST_F(Examples, EachOpensWithWhatItIsForAndHowToSeeIt)
     // These are for a whole server, and have virtual hosts of their own.
     const std::set<std::string> whole{"acme.conf", "client-cert.conf", "production.conf",
                                       "redirect.conf"};
-    make_cert(root());
+    make_quick_cert(root());
     make_client_cert(root() / "clients", "Ada");
     write("session.key", "a key");
     const std::string modules = md_module() + required();

@@ -256,7 +256,7 @@ void HttpdTest::TearDown()
 
 std::string HttpdTest::tls()
 {
-    make_cert(root());
+    make_quick_cert(root());
     return "SSLEngine on\n"
            "SSLCertificateFile server.crt\n"
            "SSLCertificateKeyFile server.key\n";

@@ -33,7 +33,7 @@ class Pairs : public ExampleTest {
   protected:
     Pairs()
     {
-        make_cert(root());
+        make_quick_cert(root());
         make_client_cert(root() / "clients", "Ada");
         write("session.key", "a key that nobody guesses\n");
         write("challenges/file", "the file");
@@ -266,7 +266,8 @@ TEST_P(PairsOn, KeepTheirPromisesInAnyOrder)
                 continue;
             }
             SCOPED_TRACE(first + ", " + base() + ", " + second);
-            const std::string configuration = required() + recipe(first) + site() + recipe(second);
+            const std::string configuration =
+                one_small_child + required() + recipe(first) + site() + recipe(second);
             start_or_reload(configuration);
             expect_base();
             expect_promises(first);

@@ -32,7 +32,7 @@ class Production : public Credentials {
 
 TEST_F(Production, TellsLittleAndTakesLittle)
 {
-    make_cert(root());
+    make_quick_cert(root());
     expect_log("AH01630");  // nothing but "/" is opened
     expect_log("AH01276");  // no list of a folder
     write("page.html", "a page");
@@ -79,7 +79,7 @@ TEST_F(Production, TellsLittleAndTakesLittle)
 
 TEST_F(Production, SpeaksTodaysTls)
 {
-    make_cert(root());
+    make_quick_cert(root());
     start(recipe("production.conf"));
     EXPECT_EQ(ask({.url = https(), .http2 = true}).error, "");
     const std::string all = "ALL:@SECLEVEL=0";
@@ -116,7 +116,7 @@ TEST_F(Production, SpeaksTodaysTls)
 
 TEST_F(Production, DoesNotWaitForThoseWhoSayNothing)
 {
-    make_cert(root());
+    make_quick_cert(root());
     start(before + recipe("production.conf"));
     // Linux hands a connection to httpd when its first bytes are there. exchange() throws
     // where the server has not closed the connection in time; Timeout would do it after 20
@@ -250,7 +250,7 @@ TEST_F(Production, StaplesWhereTheCertificateNamesAResponder)
 
 TEST_F(Production, GoesTogetherWithALogin)
 {
-    make_cert(root());
+    make_quick_cert(root());
     add_user("ada", "secret");
     write("session.key", "a key\n");
     start(recipe("login.conf") + recipe("production.conf"));
@@ -273,7 +273,7 @@ TEST_F(Production, GoesTogetherWithALogin)
 
 TEST_F(Production, AsksNobodyForAPasswordBeforeTheRedirect)
 {
-    make_cert(root());
+    make_quick_cert(root());
     add_user("ada", "secret");
     start(recipe("basic-auth.conf") + recipe("production.conf"));
     for (const char* const user : {"", "ada:secret", "ada:wrong"}) {

@@ -19,7 +19,7 @@ class Redirect : public Credentials {
 
 TEST_F(Redirect, SendsEverythingToTheSameUrlOverHttps)
 {
-    make_cert(root());
+    make_quick_cert(root());
     start(recipe("redirect.conf"));
     for (const char* const path :
          {"/", "/x", "/x/", "/x?q=1&r=%26%20+", "/a%20b", "/J%C3%B6rg", "/a%3Fb%23c", "/%25zz",
@@ -48,7 +48,7 @@ TEST_F(Redirect, SendsEverythingToTheSameUrlOverHttps)
 
 TEST_F(Redirect, SendsARequestLineWithoutAPathToo)
 {
-    make_cert(root());
+    make_quick_cert(root());
     tolerate_log("AH1024|AH0056");
     start(recipe("redirect.conf"));
     const struct {
@@ -73,7 +73,7 @@ TEST_F(Redirect, SendsARequestLineWithoutAPathToo)
 
 TEST_F(Redirect, SendsNoErrorElsewhere)
 {
-    make_cert(root());
+    make_quick_cert(root());
     start(recipe("redirect.conf") + recipe("errors.conf"));
     const Response missing = get("/.well-known/acme-challenge/missing");
     EXPECT_EQ(missing.status, 404) << missing;
@@ -85,7 +85,7 @@ TEST_F(Redirect, SendsNoErrorElsewhere)
 
 TEST_F(Redirect, LeavesOutThePortWhereItIs443)
 {
-    make_cert(root());
+    make_quick_cert(root());
     std::string configuration = recipe("redirect.conf");
     const std::string line = "Define HELLO_HTTPS_PORT ${HTTPS_PORT}\n";
     configuration.erase(configuration.find(line), line.size());
@@ -107,7 +107,7 @@ TEST_F(Redirect, IsForTheHostThatIsNamed)
 
 TEST_F(Redirect, ServesTheChallengesOfAcmeOverHttp)
 {
-    make_cert(root());
+    make_quick_cert(root());
     write("challenges/token-1_A", "token-1_A.thumb");
     write("secret", "secret");
     start("<Directory \"/\">\nRequire all denied\n</Directory>\n" + recipe("redirect.conf"));
@@ -126,7 +126,7 @@ TEST_F(Redirect, ServesTheChallengesOfAcmeOverHttp)
 
 TEST_F(Redirect, TellsBrowsersOverHttpsToStayThere)
 {
-    make_cert(root());
+    make_quick_cert(root());
     expect_log("AH01630");  // nothing but "/" is opened
     start("<Location />\nRequire all denied\n</Location>\n" + recipe("redirect.conf"));
     const Response page = get_tls("/");

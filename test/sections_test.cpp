@@ -23,10 +23,10 @@ class Sections : public Message {
     void SetUp() override
     {
         write("body", "file");
-        start(page());
+        start(one_small_child + page());
     }
 
-    void use(const std::string& directives) { reload(page() + directives); }
+    void use(const std::string& directives) { reload(one_small_child + page() + directives); }
 
     static std::string in(const Place& level, const std::string& directives)
     {

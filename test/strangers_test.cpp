@@ -48,7 +48,7 @@ class Strangers : public ExampleTest {
     static constexpr const char* stranger = "127.0.0.66";
     static constexpr const char* half_header = "GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: ";
 
-    Strangers() { make_cert(root()); }
+    Strangers() { make_quick_cert(root()); }
 
     static std::string qos()
     {

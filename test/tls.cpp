@@ -51,6 +51,16 @@ void make_cert(const Path& folder, const Strings& options)
     succeed("make-cert", {.argv = {source_dir() / "scripts/make-cert", "--dir", folder}}, options);
 }
 
+void make_quick_cert(const Path& folder)
+{
+    succeed("openssl req",
+            {.argv = {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+                      "ec_paramgen_curve:P-256", "-nodes", "-config", "/dev/null", "-subj",
+                      "/CN=localhost", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1",
+                      "-addext", "basicConstraints=critical,CA:FALSE", "-days", "2"}},
+            {"-keyout", folder / "server.key", "-out", folder / "server.crt"});
+}
+
 void make_client_cert(const Path& folder, const std::string& name, const Strings& options)
 {
     succeed("make-client-cert",
