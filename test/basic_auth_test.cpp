@@ -78,7 +78,7 @@ TEST_F(BasicAuth, NoSectionOfTheSiteOpensItOrIsOpened)
                                              "SSLEngine on\nSSLCertificateFile server.crt\n"
                                              "SSLCertificateKeyFile server.key\n</VirtualHost>\n";
                     const std::string configuration = is_in_host ? recipes + host : all + host;
-                    start_or_reload(one_small_child + configuration);
+                    start_or_reload(one_child + configuration);
                     EXPECT_EQ(get_tls("/private").status, status);
                     EXPECT_NE(ask({.url = https("/private"), .method = "POST"}).status, 200);
                     EXPECT_EQ(fetch({.url = http("/private"), .user = "ada:secret"}).status, 403);

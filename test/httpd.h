@@ -30,10 +30,8 @@ class HttpdTest : public testing::Test {
     HttpdTest();
     void TearDown() override;
 
-    /// One child that soon begins and ends, for what restarts httpd time and again.
-    static constexpr const char* one_small_child =
-        "StartServers 1\nServerLimit 1\nThreadsPerChild 8\nMaxRequestWorkers 8\n"
-        "MinSpareThreads 1\nMaxSpareThreads 8\n";
+    /// One child instead of three, for what restarts httpd time and again.
+    static constexpr const char* one_child = "StartServers 1\nMinSpareThreads 1\n";
 
     /// Everything is the handler's, and everybody's.
     static constexpr const char* open_location = R"(

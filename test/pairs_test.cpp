@@ -267,7 +267,7 @@ TEST_P(PairsOn, KeepTheirPromisesInAnyOrder)
             }
             SCOPED_TRACE(first + ", " + base() + ", " + second);
             const std::string configuration =
-                one_small_child + required() + recipe(first) + site() + recipe(second);
+                one_child + required() + recipe(first) + site() + recipe(second);
             start_or_reload(configuration);
             expect_base();
             expect_promises(first);

@@ -23,10 +23,10 @@ class Sections : public Message {
     void SetUp() override
     {
         write("body", "file");
-        start(one_small_child + page());
+        start(one_child + page());
     }
 
-    void use(const std::string& directives) { reload(one_small_child + page() + directives); }
+    void use(const std::string& directives) { reload(one_child + page() + directives); }
 
     static std::string in(const Place& level, const std::string& directives)
     {
