@@ -416,11 +416,6 @@ void put_csv(Answer& out, std::string_view value)
 
 constexpr Type default_type{"text/html; charset=utf-8", put_html, nullptr};
 
-const Type& type_of(const Config& config)
-{
-    return config.type != nullptr ? *config.type : default_type;
-}
-
 /// Evaluates a body for a request. Throws why an expression has no value, and where it stands, or
 /// that the answer is too long.
 Answer render(request_rec* r, const Message& message, Escape escape)
@@ -1010,6 +1005,11 @@ int condition_of(request_rec* r, const Message& message)
     }
     const bool is_part_wanted = ap_condition_if_range(r, r->headers_out) > AP_CONDITION_NONE;
     return is_known && !is_part_wanted ? HTTP_NOT_MODIFIED : OK;
+}
+
+const Type& type_of(const Config& config)
+{
+    return config.type != nullptr ? *config.type : default_type;
 }
 
 /// Two answers that differ in their type alone differ here too.
