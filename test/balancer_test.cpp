@@ -2,6 +2,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "crowd.h"
 #include "examples.h"
 #include "haproxy.h"
 
@@ -41,10 +42,7 @@ class Balancer : public ExampleTest, public testing::WithParamInterface<const ch
               recipe("balancer.conf") + recipe(GetParam()) + recipe("whoami.conf") +
               recipe("drain.conf") + recipes);
         write("haproxy.cfg",
-              haproxy_configuration(
-                  root(), "127.0.0.1:" + std::to_string(plain_),
-                  "127.0.0.1:" + std::to_string(secure_),
-                  "127.0.0.1:" + std::to_string(http_port()) + " source 127.0.0.7", true));
+              haproxy_configuration(root(), {plain_, secure_, http_port(), https_port()}, true));
         balancer_.emplace(haproxy({"-db", "-f", root() / "haproxy.cfg"}));
         ASSERT_TRUE(
             eventually([&] { return balancer_->ended() || through("/", {}, true).status != 0; }));
@@ -100,9 +98,7 @@ TEST(Haproxy, FindsNothingWrongWithItsConfiguration)
     const std::vector<int> ports = free_ports(2);
     for (const bool ends_tls : {false, true}) {
         write_file(folder.path() / "haproxy.cfg",
-                   haproxy_configuration(folder.path(), "127.0.0.1:" + std::to_string(ports[0]),
-                                         "127.0.0.1:" + std::to_string(ports[1]), "127.0.0.11:443",
-                                         ends_tls));
+                   haproxy_configuration(folder.path(), {ports[0], ports[1], 80, 443}, ends_tls));
         // What the shell of who reloads it has in its environment, does not count.
         Command command = haproxy({"-c", "-f", folder.path() / "haproxy.cfg"});
         command.environment = {command.environment[0], "HELLO_HOST=", "HELLO_CA=none",
@@ -110,6 +106,59 @@ TEST(Haproxy, FindsNothingWrongWithItsConfiguration)
         const Finished checked = run(command);
         EXPECT_EQ(checked.status, 0) << ends_tls << checked.err;
         EXPECT_EQ(checked.err, "");
+    }
+}
+
+/// Whether TLS ends at the balancer.
+class HaproxyLimits : public ExampleTest, public testing::WithParamInterface<bool> {};
+
+INSTANTIATE_TEST_SUITE_P(, HaproxyLimits, testing::Bool(), [](const auto& ends_tls) {
+    return std::string(ends_tls.param ? "WhereTlsEnds" : "WhereTlsPasses");
+});
+
+TEST_P(HaproxyLimits, AnAddressThatHasOrMakesTooManyConnectionsKeepsNobodyOut)
+{
+    make_quick_cert(root());
+    write("pair.pem", read_file(root() / "server.crt") + read_file(root() / "server.key"));
+    start("Define HELLO_BALANCER 127.0.0.7\n" + recipe(GetParam() ? "balancer.conf" : "node.conf") +
+          recipe("../hello.conf") + (GetParam() ? recipe("drain.conf") : ""));
+    const std::vector<int> ports = free_ports(2);
+    write("haproxy.cfg", haproxy_configuration(
+                             root(), {ports[0], ports[1], http_port(), https_port()}, GetParam()));
+    Process balancer(haproxy({"-db", "-f", root() / "haproxy.cfg"}));
+    const auto answer = [&](const char* from, bool is_secure) {
+        return fetch({.url = (is_secure ? "https://127.0.0.1:" : "http://127.0.0.1:") +
+                             std::to_string(ports[is_secure ? 1 : 0]) + "/",
+                      .ca = root() / "server.crt",
+                      .from = from});
+    };
+    for (const bool is_secure : {false, true}) {
+        SCOPED_TRACE(is_secure ? "https" : "http");
+        const int port = ports[is_secure ? 1 : 0];
+        ASSERT_TRUE(eventually(
+            [&] { return balancer.ended() || answer("127.0.0.2", is_secure).status == 200; }));
+        ASSERT_FALSE(balancer.ended()) << balancer.err();
+        {
+            const Crowd crowd("127.0.0.66", port, 250, "");
+            EXPECT_TRUE(eventually([&] { return crowd.held() == 200; })) << crowd.held();
+            EXPECT_EQ(answer("127.0.0.66", is_secure).status, 0);
+            EXPECT_EQ(answer("127.0.0.2", is_secure).status, 200);
+        }
+        // Where its connections have ended, it may have others.
+        EXPECT_TRUE(eventually([&] { return answer("127.0.0.66", is_secure).status == 200; }));
+
+        // Whoever makes one after the other is refused as well: what HAProxy reckons a rate is not
+        // exact.
+        const char* const busy = is_secure ? "127.0.0.68" : "127.0.0.67";
+        EXPECT_EQ(answer(busy, is_secure).status, 200);
+        for (int i = 0; i < 1500; ++i) {
+            const Descriptor socket = tcp_socket();
+            ASSERT_TRUE(bind(socket, address_of(0, busy)));
+            connect(socket, port);  // or is refused
+        }
+        EXPECT_EQ(answer(busy, is_secure).status, 0);
+        EXPECT_EQ(answer(busy, !is_secure).status, 0) << "it is refused everywhere";
+        EXPECT_EQ(answer("127.0.0.2", is_secure).status, 200);
     }
 }
 

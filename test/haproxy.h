@@ -28,13 +28,20 @@ inline Command haproxy(const std::vector<std::string>& arguments)
     return command;
 }
 
-/// The recipe with one node, on other addresses, and without what only root may do. TLS ends there
-/// by pair.pem in the folder, or passes, by server.crt in it.
-inline std::string haproxy_configuration(const Path& folder, const std::string& http,
-                                         const std::string& https, const std::string& node,
-                                         bool ends_tls)
+/// Ports of 127.0.0.1: the balancer's, and its node's.
+struct Balanced {
+    int http;
+    int https;
+    int node_http;
+    int node_https;
+};
+
+/// The recipe with one node, which sees it come from 127.0.0.7, and without what only root may do.
+/// TLS ends there by pair.pem in the folder, or passes, by server.crt in it.
+inline std::string haproxy_configuration(const Path& folder, const Balanced& ports, bool ends_tls)
 {
     std::string text = read_file(source_dir() / "conf/examples/haproxy.cfg");
+    const auto at = [](int port) { return "127.0.0.1:" + std::to_string(port); };
     for (const auto& [pattern, replacement] : std::vector<std::pair<std::string, std::string>>{
              {"\n    (user|group|log) [^\n]*", ""},
              {"\n    server node[23] [^\n]*", ""},
@@ -43,9 +50,10 @@ inline std::string haproxy_configuration(const Path& folder, const std::string& 
              {"setenv HELLO_CA [^\n]*", "setenv HELLO_CA " + (folder / "server.crt").string()},
              {"#   setenv HELLO_ENDS_TLS [^\n]*",
               ends_tls ? "    setenv HELLO_ENDS_TLS " + (folder / "pair.pem").string() : ""},
-             {"bind :80", "bind " + http},
-             {"bind :443", "bind " + https},
-             {"server node1 10.0.0.11:[0-9]*", "server node1 " + node}}) {
+             {"bind :80", "bind " + at(ports.http)},
+             {"bind :443", "bind " + at(ports.https)},
+             {"10.0.0.11:80", at(ports.node_http) + " source 127.0.0.7"},
+             {"10.0.0.11:443", at(ports.node_https) + " source 127.0.0.7"}}) {
         text = substituted(text, pattern, replacement);
     }
     return text;
