@@ -84,8 +84,13 @@ TEST_F(InstallOnDebian, RecipesForAllSitesAreServedAndTakenAwayAgain)
     EXPECT_TRUE(contains(told.out, "a2enconf hello-acme-answer hello-balancer ")) << told.out;
     EXPECT_EQ(differences(before, state()), Strings{});
 
+    environment_.emplace_back("SUDO_USER=ada");
     const Finished installed = install(options);
     ASSERT_EQ(installed.status, 0) << installed.err;
+    const std::string maintenance = (root() / "maintenance").string();
+    EXPECT_TRUE(contains(installed.out, "\n    sudo touch " + maintenance + "; curl ") &&
+                contains(installed.out, "; sudo rm " + maintenance + "\n"))
+        << installed.out;
     for (const std::string& name : names) {
         EXPECT_TRUE(contains(installed.out, "\n  " + name + ": http://localhost:"))
             << installed.out;

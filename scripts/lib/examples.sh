@@ -112,6 +112,8 @@ told_value() {
 # The variables of the commands, and what they are here: what the user may paste before them.
 trial_names=()
 trial_values=()
+# And what they need before what only root may do.
+trial_root=
 # trial_is NAME VALUE
 trial_is() {
     trial_names+=("$1")
@@ -130,6 +132,9 @@ show_trial() {
             trial=${trial/"${BASH_REMATCH[0]}"/"$value"}
         done
     done
+    trial=${trial/#touch /"$trial_root"touch }
+    trial=${trial//; touch /; "$trial_root"touch }
+    trial=${trial//; rm /; "$trial_root"rm }
     [[ ! $trial =~ https?://[^\;\ \"]+ ]] || printf '  %s: %s\n' "$1" "${BASH_REMATCH[0]}"
     printf '    %s\n' "$trial"
 }
