@@ -347,7 +347,7 @@ TEST_F(Cluster, ARollLosesNothingAndChangesEveryNode)
     write_file(shared.ca, read_file(certificate()) + read_file(folder() / "new/server.crt"));
     if (!is_long()) {
         // Most of the minute that it takes is waiting for them.
-        shared.pace *= 3;
+        shared.pace *= 6;
     }
     std::map<int, pid_t> before;
     for (const int node : {1, 2, 3}) {

@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -71,6 +72,16 @@ class StoreCopy {
                 places_.emplace_back(path);
             }
         }
+        // For each line of it, update-ca-certificates runs several programs.
+        if (Strings lines = lines_of(read_file(list)); !lines.empty()) {
+            lines.resize(std::min<std::size_t>(lines.size(), 20));
+            std::string some;
+            for (const std::string& line : lines) {
+                some += line + '\n';
+            }
+            write_file(in_copy(list), some);
+            places_.emplace_back(list);
+        }
         // Hooks write where they like, and Java's waits for dpkg.
         if (std::filesystem::exists(hooks)) {
             std::filesystem::create_directories(in_copy(hooks));
@@ -108,6 +119,7 @@ class StoreCopy {
 
   private:
     static constexpr const char* hooks = "/etc/ca-certificates/update.d";
+    static constexpr const char* list = "/etc/ca-certificates.conf";
 
     static std::vector<std::string> apart(const std::vector<std::string>& argv)
     {
