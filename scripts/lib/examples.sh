@@ -112,8 +112,6 @@ told_value() {
 # The variables of the commands, and what they are here: what the user may paste before them.
 trial_names=()
 trial_values=()
-# And what they need before what only root may do.
-trial_root=
 # trial_is NAME VALUE
 trial_is() {
     trial_names+=("$1")
@@ -127,14 +125,12 @@ show_trial() {
     for i in "${!trial_names[@]}"; do
         value=${trial_values[i]}
         pattern='\$\{'${trial_names[i]}'(-[^}]*|\+[^}]*)\}'
+        [[ -n $value ]] || pattern+=' ?'
         while [[ $trial =~ $pattern ]]; do
             [[ ${BASH_REMATCH[1]} != +* ]] || value=:${trial_values[i]}
             trial=${trial/"${BASH_REMATCH[0]}"/"$value"}
         done
     done
-    trial=${trial/#touch /"$trial_root"touch }
-    trial=${trial//; touch /; "$trial_root"touch }
-    trial=${trial//; rm /; "$trial_root"rm }
     [[ ! $trial =~ https?://[^\;\ \"]+ ]] || printf '  %s: %s\n' "$1" "${BASH_REMATCH[0]}"
     printf '    %s\n' "$trial"
 }
@@ -149,6 +145,8 @@ show_trials() {
     trial_is DRAIN "$(told_value HELLO_DRAIN "$4")"
     trial_is MAINTENANCE "$(told_value HELLO_MAINTENANCE "$5")"
     trial_is CLIENT "$6"
+    # Who has called sudo is back to being nobody by then, and /run is root's.
+    trial_is AS_ROOT "${SUDO_USER:+sudo}"
     [[ -z ${password-} ]] || trial_is PASSWORD "$password"
     for name in "${all_examples[@]}"; do show_trial "$name"; done
 }
